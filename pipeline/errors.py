@@ -1,0 +1,74 @@
+"""The one tree of errors. Data in fields, the sentence in ``__str__``.
+
+NumberlineError
+├── SettingsInvalid        an environment variable has a value that it does not accept
+├── RefusedToStart         what is found does not fit this process; a person must decide
+├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
+└── RecordError            a property of one record: it goes to the dead letters at once
+    ├── Unreadable         its bytes are no event of this topic
+    └── BatchImpossible    its batch cannot go on, and its task is told so
+(schemas.parse.RequestInvalid and schemas.codec.CodecError belong to the layer below)
+"""
+
+from dataclasses import dataclass
+
+
+class NumberlineError(Exception):
+    """Whatever numberline itself raises."""
+
+
+@dataclass
+class SettingsInvalid(NumberlineError):
+    """problems: variable -> what it accepts."""
+
+    problems: dict[str, str]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{variable} {problem}" for variable, problem in self.problems.items())
+
+
+@dataclass
+class RefusedToStart(NumberlineError):
+    """What was found, and what to do about it."""
+
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.found}\n{self.remedy}"
+
+
+@dataclass
+class Unavailable(NumberlineError):
+    """A wait that passed its deadline."""
+
+    awaited: str
+    deadline_seconds: float
+
+    def __str__(self) -> str:
+        return f"no {self.awaited} within {self.deadline_seconds:g} s"
+
+
+class RecordError(NumberlineError):
+    """A property of one record."""
+
+
+@dataclass
+class Unreadable(RecordError):
+    """Bytes that are no event of the topic."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass
+class BatchImpossible(RecordError):
+    """A batch that cannot go on. code: prefix_version_gone, ledger_conflict, ..."""
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

@@ -1,0 +1,140 @@
+"""The one typed table of settings: ``NUMBERLINE_...`` variables of the environment, and nothing else."""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipeline.errors import SettingsInvalid
+
+PREFIX = "NUMBERLINE_"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _setting(default: Any, accepts: str, **rules: Any) -> Any:
+    return Field(default=default, description=accepts, **rules)
+
+
+class Settings(BaseSettings):
+    """Every setting; the description of each says what it is and what it accepts."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    kafka_bootstrap_servers: str = _setting(
+        "127.0.0.1:9092",
+        "the Kafka brokers, HOST:PORT and more after commas",
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
+    )
+    database_url: SecretStr = _setting(
+        SecretStr("postgresql://127.0.0.1/numberline"),
+        "the PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    namespace: str = _setting(
+        "numberline",
+        "what topics, consumer groups and changelogs begin with: 1 to 40 of a-z 0-9 - .",
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,39}$",
+    )
+    state_dir: Path = _setting(Path(".numberline"), "a directory for local state")
+    worker_id: str = _setting(
+        socket.gethostname(),
+        "the worker's name, which its state directory bears: no two running workers may share it; "
+        "1 to 100 of A-Z a-z 0-9 . _ -",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+    )
+    host: str = _setting(
+        "127.0.0.1", "the address that gateway and metrics listen on; 0.0.0.0 for all", min_length=1
+    )
+    gateway_port: Port = _setting(6161, "the WebSocket gateway's port, 0 to 65535; 0 takes a free one")
+    http_port: Port = _setting(6160, "the HTTP API's port, 0 to 65535; 0 takes a free one")
+    metrics_port: Port | None = _setting(
+        None, "the port of the Prometheus metrics, 0 to 65535; worker 9101 and gateway 9102 without"
+    )
+    auth_secret: SecretStr | None = _setting(
+        None, "the secret that signs tokens (HS256), at least 32 characters", min_length=32
+    )
+    auth_requests: Literal["off", "required"] = _setting(
+        "off", "whether a request on Kafka needs a signed authorization header: off or required"
+    )
+    partitions: int = _setting(
+        8, "partitions of every topic, 1 to 1000; fixed when `numberline init` runs first", ge=1, le=1000
+    )
+    replication_factor: int = _setting(
+        1, "copies of every partition, 1 to 9; used by `numberline init`", ge=1, le=9
+    )
+    window: int = _setting(8, "batches of one task in flight at once, 1 to 1000", ge=1, le=1000)
+    store_connections: int = _setting(
+        2, "PostgreSQL connections that a worker stores rows by, 1 to 32", ge=1, le=32
+    )
+    deadline_seconds: float = _setting(
+        30.0,
+        "how long a step waits for a broker or PostgreSQL before the worker ends, 1 to 600 s",
+        ge=1,
+        le=600,
+    )
+    session_timeout_seconds: float = _setting(
+        6.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
+    )
+    max_connections: int = _setting(
+        10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "debug, info, warning or error"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment and explicit arguments; no files."""
+        return init_settings, env_settings
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings of this process's environment.  Raises SettingsInvalid, naming every wrong variable."""
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsInvalid(
+            {
+                variable(name): f"must be {Settings.model_fields[name].description}; {_got(name)}"
+                for name in {str(one["loc"][0]): None for one in error.errors()}
+            }
+        ) from None
+    if unknown := unknown_variables(os.environ):
+        raise SettingsInvalid(unknown)
+    return settings
+
+
+def _got(name: str) -> str:
+    secret = "Secret" in str(Settings.model_fields[name].annotation)
+    return "its value is not shown" if secret else f"got {os.environ.get(variable(name))!r}"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables with our prefix that are no setting: a misspelt one would be silently without effect."""
+    known = {variable(name) for name in Settings.model_fields}
+    return {
+        name: "is not a setting; `numberline settings` lists them"
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known
+    }

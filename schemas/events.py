@@ -1,0 +1,303 @@
+"""The internal events, as types. Field by field the records of ``schemas/avro``; a test holds them equal."""
+
+import types
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a number must match: one entry of each list that is not empty."""
+
+    states: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    timezones: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()  # case-insensitive parts of the operating company's name
+    line_types: tuple[str, ...] = ()
+    fictional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AreaCodeShare:
+    """One area code of a plan; quantity 0: used by supplements alone."""
+
+    area_code: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the batches of a task depend on, fixed by its first TaskSubmitted."""
+
+    quantity: int
+    batch_size: int
+    window: int
+    prefix_version: int
+    draw_version: int
+    seed: str
+    on_shortfall: str
+    auto_validate: bool
+    filters: Filters
+    shares: tuple[AreaCodeShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A broken field and the rule it breaks."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSubmitted:
+    """A valid request, planned."""
+
+    task_id: str
+    user_id: str
+    request_id: str
+    project_id: str | None
+    task_name: str | None
+    body_hash: bytes
+    requested_at: int
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRefused:
+    """A request that breaks a rule."""
+
+    task_id: str
+    user_id: str
+    request_id: str | None
+    project_id: str | None
+    task_name: str | None
+    body_hash: bytes
+    requested_at: int
+    code: str
+    message: str
+    errors: tuple[FieldError, ...]
+    details: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A user wants a task to end."""
+
+    task_id: str
+    user_id: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStored:
+    """The rows of a batch are durable; count is below asked only when the area code has no more."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    area_code: str
+    asked: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFailed:
+    """A batch that cannot go on."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanned:
+    """Draw so many numbers of an area code."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    project_id: str | None
+    area_code: str
+    size: int
+    prefix_version: int
+    draw_version: int
+    seed: str
+    auto_validate: bool
+    filters: Filters
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAllocated:
+    """The numbers drawn for a batch: a roaring bitmap of (nxx - 200) * 10000 + line."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    project_id: str | None
+    area_code: str
+    asked: int
+    prefix_version: int
+    auto_validate: bool
+    numbers: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersEnriched:
+    """The numbers of a batch (uint32) and their rows of the prefix data (int32), little-endian columns."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    project_id: str | None
+    area_code: str
+    asked: int
+    prefix_version: int
+    count: int
+    verdict: str | None
+    numbers: bytes
+    prefix_ids: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """What a generation delivered."""
+
+    total_generated: int
+    area_codes: Mapping[str, int]
+    batches_processed: int
+    prefix_data_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskError:
+    """Why a task failed; details is a JSON object."""
+
+    code: str
+    message: str
+    details: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """State of a task after one more of its facts; times in ms since the epoch."""
+
+    task_id: str
+    user_id: str
+    sequence: int
+    event: str
+    request_id: str | None
+    project_id: str | None
+    task_name: str | None
+    type: str
+    status: str
+    quantity: int
+    processed_items: int
+    succeeded: int
+    failed_items: int
+    batches_done: int
+    batches_total: int
+    current_step: str
+    created_at: int
+    started_at: int | None
+    updated_at: int
+    completed_at: int | None
+    estimated_completion: int | None
+    result: GenerationResult | None
+    error: TaskError | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRejected:
+    """An answer to a request that is no event of a task."""
+
+    task_id: str
+    user_id: str
+    request_id: str | None
+    code: str
+    message: str
+    rejected_at: int
+    details: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixBlocks:
+    """All rows of the prefix data of one area code in one version, as columns (little-endian uint16)."""
+
+    area_code: str
+    version: int
+    first_prefix_id: int
+    nxx: bytes
+    blocks: bytes
+    country_names: tuple[str, ...]
+    country: bytes
+    state_names: tuple[str, ...]
+    state: bytes
+    timezone_names: tuple[str, ...]
+    timezone: bytes
+    carrier_names: tuple[str, ...]
+    carrier: bytes
+    line_type_names: tuple[str, ...]
+    line_type: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixCurrent:
+    """The version of the prefix data that new requests are planned by."""
+
+    version: int
+    source: str
+    rows: int
+    area_codes: tuple[str, ...]
+    imported_at: int
+
+
+Event = (
+    TaskSubmitted
+    | TaskRefused
+    | CancelRequested
+    | BatchStored
+    | BatchFailed
+    | BatchPlanned
+    | BatchAllocated
+    | NumbersEnriched
+    | TaskProgress
+    | RequestRejected
+    | PrefixBlocks
+    | PrefixCurrent
+)
+TaskEvent = TaskSubmitted | TaskRefused | CancelRequested | BatchStored | BatchFailed
+
+BY_NAME: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+_T = TypeVar("_T")
+
+
+@cache
+def _nested(kind: Hashable) -> tuple[tuple[str, Any, bool], ...]:
+    """Fields of a dataclass that hold dataclasses or tuples: name, item type or None, whether a tuple."""
+    found = []
+    for name, hint in get_type_hints(kind).items():
+        options = get_args(hint) if get_origin(hint) in (types.UnionType,) else (hint,)
+        for option in options:
+            if get_origin(option) is tuple:
+                item = get_args(option)[0]
+                found.append((name, item if is_dataclass(item) else None, True))
+            elif is_dataclass(option):
+                found.append((name, option, False))
+    return tuple(found)
+
+
+def from_fields(kind: type[_T], record: dict[str, Any]) -> _T:
+    """A dataclass out of the plain values of its Avro record."""
+    for name, item, many in _nested(kind):
+        value = record[name]
+        if many:
+            record[name] = tuple(from_fields(item, v) if item else v for v in value)
+        elif value is not None:
+            record[name] = from_fields(item, value)
+    return kind(**record)

@@ -1,0 +1,201 @@
+"""A request's bytes to a typed request, or to every rule that they break."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas import codec
+from schemas.events import FieldError
+from schemas.requests import (
+    AVRO_TYPES,
+    MAX_REQUEST_BYTES,
+    TYPES,
+    GenerateRequest,
+    NumberFilters,
+    Request,
+)
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+@dataclass
+class RequestInvalid(ValueError):
+    """A request that breaks rules: all of them at once, and what could be read of it all the same.
+
+    filters: the filter fields, where these are whole, so that the prefix data can judge them as well.
+    """
+
+    errors: tuple[FieldError, ...]
+    code: str = "invalid_request"
+    user_id: str | None = None
+    request_id: str | None = None
+    project_id: str | None = None
+    task_name: str | None = None
+    filters: NumberFilters | None = None
+    details: str = "{}"
+
+    def __str__(self) -> str:
+        return "; ".join(f"{error.field}: {error.message}" for error in self.errors)
+
+
+def parse_request(value: bytes | None) -> Request:
+    """A request out of JSON (first byte ``{``) or Avro in single-object encoding (C3 01).
+
+    Raises RequestInvalid.
+    """
+    fields = _read(value)
+    errors: list[FieldError] = []
+    if value is not None and len(value) > MAX_REQUEST_BYTES:
+        errors.append(
+            FieldError("request", f"must be at most {MAX_REQUEST_BYTES} bytes; it has {len(value)}")
+        )
+    kind = fields.get("type")
+    model = TYPES.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        errors.append(FieldError("type", f"must be one of {', '.join(TYPES)}{_but_got(fields, 'type')}"))
+        raise _invalid(errors, fields)
+    try:
+        request = model.model_validate(fields)
+    except ValidationError as error:
+        errors += field_errors(model, error, fields)
+        raise _invalid(errors, fields, _whole_filters(model, fields, errors)) from None
+    if errors:
+        raise _invalid(errors, fields)
+    return request
+
+
+def field_errors(
+    model: type[BaseModel], error: ValidationError, given: Mapping[str, Any]
+) -> list[FieldError]:
+    """Each broken field once, with the rule of its description."""
+    found: dict[str, str] = {}
+    for one in error.errors(include_url=False, include_input=False):
+        name = str(one["loc"][0]) if one["loc"] else "area_codes"
+        found.setdefault(name, _sentence(model, name, one, given))
+    return [FieldError(name, message) for name, message in found.items()]
+
+
+def _sentence(model: type[BaseModel], name: str, error: ErrorDetails, given: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(name, model.model_fields, 1)
+        return f"is not a field of this request{f', did you mean {near[0]}?' if near else ''}"
+    if not error["loc"]:
+        return error["msg"]
+    rule = model.model_fields[name].description or error["msg"]
+    return f"is missing: it {rule}" if error["type"] == "missing" else rule + _but_got(given, name)
+
+
+def _but_got(fields: Mapping[str, Any], name: str) -> str:
+    if name not in fields:
+        return "; it is missing"
+    text = json.dumps(fields[name], ensure_ascii=True, default=str)
+    return f"; got {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _whole_filters(
+    model: type[BaseModel], fields: Mapping[str, Any], errors: list[FieldError]
+) -> NumberFilters | None:
+    if model is not GenerateRequest:
+        return None
+    broken = {error.field for error in errors}
+    try:
+        return NumberFilters.model_validate(
+            {k: v for k, v in fields.items() if k in NumberFilters.model_fields and k not in broken}
+        )
+    except ValidationError:
+        return None
+
+
+def _invalid(
+    errors: list[FieldError], fields: Mapping[str, Any], filters: NumberFilters | None = None
+) -> RequestInvalid:
+    def readable(name: str) -> str | None:
+        value = fields.get(name)
+        return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+    return RequestInvalid(
+        tuple(errors),
+        user_id=readable("user_id"),
+        request_id=readable("request_id"),
+        project_id=readable("project_id"),
+        filters=filters,
+    )
+
+
+def _unreadable(message: str) -> NoReturn:
+    raise RequestInvalid((FieldError("request", message),), code="unreadable_request")
+
+
+def _read(value: bytes | None) -> dict[str, Any]:
+    """The fields of the record, whatever they hold."""
+    if value is None:
+        _unreadable("has no value (a tombstone); send a JSON object")
+    if not value:
+        _unreadable("is empty; send a JSON object")
+    if value[:1] == b"{":
+        return _read_json(value)
+    if value[:2] == codec.MARKER:
+        return _read_avro(value)
+    _unreadable("must begin with { (JSON, UTF-8) or C3 01 (Avro, single-object encoding)")
+
+
+def _read_avro(value: bytes) -> dict[str, Any]:
+    try:
+        name, fields = codec.decode_fields(value)
+    except codec.CodecError as error:
+        _unreadable(str(error))
+    if name not in AVRO_TYPES:
+        _unreadable(f"holds the Avro record {name}; send one of {', '.join(AVRO_TYPES)}")
+    return {"type": AVRO_TYPES[name], **{k: v for k, v in fields.items() if v is not None}}
+
+
+class _KeyTwice(ValueError):
+    pass
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _KeyTwice(next(name for name in names if names.count(name) > 1))
+    return fields
+
+
+def _not_json(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _read_json(value: bytes) -> dict[str, Any]:
+    # the standard library's parser, for no faster one reports a key given twice
+    try:
+        fields = json.loads(value.decode(), object_pairs_hook=_distinct, parse_constant=_not_json)
+    except UnicodeDecodeError as error:
+        _unreadable(f"is not UTF-8: byte {error.start} is {value[error.start]:#04x}")
+    except _KeyTwice as error:
+        raise RequestInvalid(
+            (FieldError(str(error)[:64], "is given twice"),), **_readable_ids(value)
+        ) from None
+    except (ValueError, RecursionError) as error:
+        _unreadable(f"is not valid JSON: {error or 'nested too deeply'}")
+    assert isinstance(fields, dict)  # it begins with {
+    return fields
+
+
+def _readable_ids(value: bytes) -> dict[str, Any]:
+    """The ids of a request with some key twice, so that its user hears of it; None for an id given twice."""
+    pairs: list[tuple[str, Any]] = []
+
+    def keep(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        pairs[:] = found  # the outermost object comes last
+        return dict(found)
+
+    json.loads(value, object_pairs_hook=keep)
+    names = [name for name, _ in pairs]
+    known = _invalid([], {name: v for name, v in pairs if names.count(name) == 1})
+    return {"user_id": known.user_id, "request_id": known.request_id, "project_id": known.project_id}

@@ -1,0 +1,120 @@
+"""The one table of topics: what is created, who writes, who reads, how long it is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas import events
+
+MEBIBYTE = 1 << 20
+OFFSETS_RETENTION = timedelta(
+    days=45
+)  # of the broker: more than any topic, so that no position is forgotten first
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. Its full name is the namespace, a dot and `name`."""
+
+    name: str
+    key: str
+    values: tuple[type[events.Event], ...]  # empty: not only events of ours
+    writer: str
+    readers: tuple[str, ...]
+    retention: timedelta | None = None  # None: compacted, kept for good
+    log_append_time: bool = False
+    max_message_bytes: int = 10 * MEBIBYTE
+
+    def config(self) -> dict[str, str]:
+        """Topic settings, as the broker takes them."""
+        kept = (
+            {"cleanup.policy": "compact"}
+            if self.retention is None
+            else {
+                "cleanup.policy": "delete",
+                "retention.ms": str(int(self.retention.total_seconds() * 1000)),
+            }
+        )
+        return {
+            **kept,
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime" if self.log_append_time else "CreateTime",
+        }
+
+
+def _days(count: int) -> timedelta:
+    return timedelta(days=count)
+
+
+REQUESTS = Topic(
+    "requests",
+    "any",
+    (),
+    "users",
+    ("intake",),
+    _days(7),
+    log_append_time=True,
+    max_message_bytes=4 * MEBIBYTE,
+)
+TASK_EVENTS = Topic(
+    "task-events",
+    "user id",
+    (
+        events.TaskSubmitted,
+        events.TaskRefused,
+        events.CancelRequested,
+        events.BatchStored,
+        events.BatchFailed,
+    ),
+    "intake, store, any step that fails",
+    ("coordinate",),
+    _days(7),
+    log_append_time=True,
+)
+BATCHES = Topic("batches", "area code", (events.BatchPlanned,), "coordinate", ("allocate",), _days(14))
+ALLOCATIONS = Topic("allocations", "area code", (events.BatchAllocated,), "allocate", ("enrich",), _days(3))
+NUMBERS = Topic("numbers", "area code", (events.NumbersEnriched,), "enrich", ("store",), _days(3))
+PROGRESS = Topic(
+    "progress",
+    "user id",
+    (events.TaskProgress, events.RequestRejected),
+    "coordinate",
+    ("project", "gateway"),
+    _days(7),
+)
+PREFIXES = Topic(
+    "prefixes",
+    "area code|version, or current",
+    (events.PrefixBlocks, events.PrefixCurrent),
+    "init, import",
+    ("load", "catalogue"),
+)
+DEADLETTERS = Topic(
+    "deadletters",
+    "as it was",
+    (),
+    "every step",
+    ("operators",),
+    _days(30),
+    max_message_bytes=16 * MEBIBYTE,
+)
+
+TOPICS = (REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, PROGRESS, PREFIXES, DEADLETTERS)
+
+# Faust's tables; each has a changelog topic that only Faust writes and reads
+TABLES = ("tasks", "ledger", "prefixes")
+CHANGELOG_CONFIG: Mapping[str, str] = {
+    "cleanup.policy": "compact",
+    "max.message.bytes": str(10 * MEBIBYTE),
+    "segment.bytes": str(64 * MEBIBYTE),
+}
+
+
+def topic_name(namespace: str, topic: Topic) -> str:
+    """Full name of a topic in an installation."""
+    return f"{namespace}.{topic.name}"
+
+
+def changelog_name(namespace: str, table: str) -> str:
+    """Full name of a table's changelog: Faust's own rule, application id and table."""
+    return f"{namespace}-{table}-changelog"
