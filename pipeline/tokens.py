@@ -1,4 +1,4 @@
-"""Tokens: JSON Web Tokens (RFC 7519), HS256, whose ``sub`` is the user. The moment of judgement is an argument."""
+"""Tokens: JSON Web Tokens (RFC 7519), HS256, whose ``sub`` is the user. The moment is an argument."""
 
 import hashlib
 from collections.abc import Mapping

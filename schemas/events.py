@@ -4,7 +4,7 @@ import types
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,15 @@ class PrefixCurrent:
     imported_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact of a task: the event that left it (encoded), its record time in ms, the batches sent by then."""
+
+    at: int
+    sent: int
+    event: bytes
+
+
 Event = (
     TaskSubmitted
     | TaskRefused
@@ -269,6 +278,7 @@ Event = (
     | RequestRejected
     | PrefixBlocks
     | PrefixCurrent
+    | Fact
 )
 TaskEvent = TaskSubmitted | TaskRefused | CancelRequested | BatchStored | BatchFailed
 
@@ -278,7 +288,7 @@ _T = TypeVar("_T")
 
 
 @cache
-def _nested(kind: Hashable) -> tuple[tuple[str, Any, bool], ...]:
+def _nested(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     """Fields of a dataclass that hold dataclasses or tuples: name, item type or None, whether a tuple."""
     found = []
     for name, hint in get_type_hints(kind).items():
@@ -294,7 +304,7 @@ def _nested(kind: Hashable) -> tuple[tuple[str, Any, bool], ...]:
 
 def from_fields(kind: type[_T], record: dict[str, Any]) -> _T:
     """A dataclass out of the plain values of its Avro record."""
-    for name, item, many in _nested(kind):
+    for name, item, many in _nested(cast(Hashable, kind)):
         value = record[name]
         if many:
             record[name] = tuple(from_fields(item, v) if item else v for v in value)

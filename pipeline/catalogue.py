@@ -1,0 +1,118 @@
+"""The prefix data of the whole country in one version: what a request may name, and how much of it exists."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.prefixes import ATTRIBUTES, FILTER_OF, AreaCode, Coded, PrefixRows
+from schemas.events import FieldError, Filters
+from schemas.requests import NumberFilters
+
+KIND = {"countries": "country", "states": "state or province", "timezones": "time zone"}
+
+
+class Catalogue:
+    """All area codes of one version. About 20 MB for the whole of North America."""
+
+    def __init__(self, version: int, area_codes: Iterable[AreaCode]) -> None:
+        members = sorted(area_codes, key=lambda member: member.area_code)
+        self.version = version
+        self.area_codes = tuple(member.area_code for member in members)
+        self._number = {code: i for i, code in enumerate(self.area_codes)}
+        self._ends = np.cumsum([0, *(len(member.rows.nxx) for member in members)])
+        self._rows = PrefixRows(
+            nxx=np.concatenate([member.rows.nxx for member in members]),
+            blocks=np.concatenate([member.rows.blocks for member in members]),
+            attributes={name: _joined([m.rows.attributes[name] for m in members]) for name in ATTRIBUTES},
+        )
+
+    def exist(self, filters: Filters, area_codes: tuple[str, ...] = ()) -> dict[str, int]:
+        """Area code -> how many numbers match, for those where any does. area_codes: all if empty."""
+        rows = self._rows
+        codes = [self._number[code] for code in area_codes]
+        if codes:
+            at = np.concatenate([np.arange(self._ends[i], self._ends[i + 1]) for i in codes])
+            rows = PrefixRows(
+                rows.nxx[at],
+                rows.blocks[at],
+                {name: Coded(column.names, column.codes[at]) for name, column in rows.attributes.items()},
+            )
+        else:
+            codes = list(range(len(self.area_codes)))
+        sizes = np.where(rows.matching(filters), rows.sizes(filters), 0)
+        lengths = np.array([self._ends[i + 1] - self._ends[i] for i in codes])
+        totals = np.add.reduceat(sizes, np.cumsum([0, *lengths[:-1]]))
+        return {self.area_codes[i]: int(n) for i, n in zip(codes, totals, strict=True) if n}
+
+    def errors(self, wanted: NumberFilters) -> list[FieldError]:
+        """What of these filters the data does not know at all, with the nearest names that it does."""
+        name = "area_code" if wanted.area_code else "area_codes"
+        found = [
+            FieldError(name, f"{code} is not an area code in use{self._near(code, self.area_codes)}")
+            for code in wanted.wanted_area_codes()
+            if code not in self._number
+        ]
+        filters = wanted.as_filters()
+        for attribute, field in FILTER_OF.items():
+            names = tuple(name for name in self._rows.attributes[attribute].names if name)
+            for value in getattr(filters, field):
+                if attribute == "carrier":
+                    if not any(value in name.casefold() for name in names):
+                        near = self._near(value.upper(), names)
+                        found.append(
+                            FieldError(field, f'no operating company\'s name contains "{value}"{near}')
+                        )
+                elif value not in names:
+                    found.append(
+                        FieldError(field, f'no {KIND[field]} "{value}" in the data{self._near(value, names)}')
+                    )
+        return found
+
+    def unmatched(self, wanted: NumberFilters) -> FieldError:
+        """For filters that each match something and together nothing: the first one that leaves nothing."""
+        codes, given = wanted.wanted_area_codes(), wanted.as_filters()
+        so_far: dict[str, tuple[str, ...]] = {}
+        for attribute, field in FILTER_OF.items():
+            if not (values := getattr(given, field)):
+                continue
+            before = dict(so_far)
+            so_far[field] = values
+            if not self.exist(Filters(**so_far, fictional=given.fictional), codes):
+                there = self._present(attribute, Filters(**before, fictional=given.fictional), codes)
+                where = " and ".join([*before, *(["area_codes"] if codes else [])]) or "all numbers"
+                what = "fictional numbers" if given.fictional else "numbers"
+                return FieldError(
+                    field,
+                    f"{', '.join(values)} matches none of the {what} left by {where}"
+                    + (self._near(values[0].upper(), there) if there else "; these have none at all"),
+                )
+        return FieldError("area_codes", "match no number that may be generated")
+
+    def _present(self, attribute: str, filters: Filters, area_codes: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of an attribute among the rows that match."""
+        fits = self._rows.matching(filters)
+        if area_codes:
+            inside = np.zeros(len(fits), bool)
+            for i in (self._number[code] for code in area_codes):
+                inside[self._ends[i] : self._ends[i + 1]] = True
+            fits = fits & inside
+        column = self._rows.attributes[attribute]
+        return tuple(column.names[i] for i in np.unique(column.codes[fits]) if column.names[i])
+
+    @staticmethod
+    def _near(value: str, names: Iterable[str]) -> str:
+        names = list(names)
+        near = get_close_matches(value, names, 5, cutoff=0.4) or [n for n in names if n[:2] == value[:2]][:5]
+        return f"; nearest: {', '.join(near)}" if near else ""
+
+
+def _joined(columns: list[Coded]) -> Coded:
+    """Columns one after the other, with one list of names."""
+    code_of: dict[str, int] = {}
+    codes: list[npt.NDArray[np.uint16]] = []
+    for column in columns:
+        table = np.array([code_of.setdefault(name, len(code_of)) for name in column.names], np.uint16)
+        codes.append(table[column.codes])
+    return Coded(tuple(code_of), np.concatenate(codes))

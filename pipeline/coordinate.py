@@ -1,0 +1,102 @@
+"""What coordinate decides for one event of a task: what to send, and the fact that it leaves."""
+
+from dataclasses import dataclass
+
+from pipeline.errors import Unreadable
+from pipeline.progress import progress_after
+from pipeline.task import Task
+from schemas import codec
+from schemas.events import (
+    BatchFailed,
+    BatchPlanned,
+    BatchStored,
+    CancelRequested,
+    Fact,
+    RequestRejected,
+    TaskEvent,
+    TaskProgress,
+    TaskRefused,
+    TaskSubmitted,
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one event leads to.
+
+    sends: in this order, before the fact is written. after: the task with the fact, or None where the event
+    leaves none: it was there before (`repeated`: it is written once more, for the local store may be ahead of
+    the changelog, faust.md F5), or it never counts.
+    """
+
+    batches: tuple[BatchPlanned, ...] = ()
+    progress: TaskProgress | RequestRejected | None = None
+    after: Task | None = None
+    repeated: bool = False
+
+
+def fact_name(event: TaskEvent) -> str:
+    """The name of the fact that an event leaves, one a task."""
+    match event:
+        case TaskSubmitted():
+            return "plan"
+        case TaskRefused():
+            return f"refused|{event.body_hash.hex()}"
+        case CancelRequested():
+            return "cancel"
+        case BatchStored() | BatchFailed():
+            return f"batch|{event.batch:06d}"
+
+
+def fact_of(event: TaskEvent, at: int, sent: int) -> bytes:
+    """The fact that an event leaves; equal on a replay, which finds the same record and the same facts."""
+    return codec.encode(Fact(at, sent, codec.encode(event)))
+
+
+def decide(task: Task, event: TaskEvent, at: int) -> Decision:
+    """What an event of a task leads to. at: its record time, ms since the epoch.
+
+    Raises Unreadable for a batch that was never sent: no fact can account for it.
+    """
+    if task.has(event):
+        return Decision(repeated=True)
+    if rejected := _rejected(task, event, at):
+        return Decision(progress=rejected)
+    if task.ended:
+        return Decision()
+    if isinstance(event, BatchStored | BatchFailed) and (task.submitted is None or event.batch >= task.sent):
+        raise Unreadable(f"batch {event.batch} of task {event.task_id} was never sent")
+    after = task.with_fact(event, at, task.sent)
+    batches = tuple(after.planned(batch) for batch in range(task.sent, after.sent))
+    if isinstance(event, CancelRequested) and task.submitted is None:
+        return Decision(progress=_unknown(event, at), after=after)
+    return Decision(batches, progress_after(after, event, at), after)
+
+
+def _rejected(task: Task, event: TaskEvent, at: int) -> RequestRejected | None:
+    """The answer to a request that changes nothing of the task that is there."""
+    match event:
+        case TaskSubmitted() | TaskRefused() if task.submitted is not None:
+            text = (
+                "this request_id was used with another body, and that task goes on: choose a new request_id"
+            )
+            return _reject(event, at, "request_id_reused", text)
+        case CancelRequested() if task.ended:
+            return _reject(event, at, "task_ended", f"the task is {task.status} already")
+        case CancelRequested() if task.cancel_request is not None:
+            if task.submitted is None:
+                return _unknown(event, at)
+            return _reject(event, at, "already_cancelled", "the task is being cancelled already")
+        case _:
+            return None
+
+
+def _unknown(event: CancelRequested, at: int) -> RequestRejected:
+    text = "you have no such task; should its request still come, it ends at once"
+    return _reject(event, at, "unknown_task", text)
+
+
+def _reject(
+    event: TaskSubmitted | TaskRefused | CancelRequested, at: int, code: str, message: str
+) -> RequestRejected:
+    return RequestRejected(event.task_id, event.user_id, event.request_id, code, message, at)

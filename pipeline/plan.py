@@ -1,0 +1,108 @@
+"""The plan of a generation: a pure function of the validated request and the prefix version.
+
+Usage never shapes it; what other tasks took meanwhile shows as short batches, which supplements make up for.
+"""
+
+import hashlib
+import itertools
+import json
+from bisect import bisect_right
+from collections.abc import Mapping
+
+from pipeline.catalogue import Catalogue
+from pipeline.draw import DRAW_VERSION
+from schemas.events import AreaCodeShare, FieldError, Plan
+from schemas.parse import RequestInvalid
+from schemas.requests import GenerateRequest
+
+SPREAD = 64  # a small request is spread over at most so many batches: each costs a transaction
+
+
+def plan_request(request: GenerateRequest, catalogue: Catalogue, task_id: str, window: int) -> Plan:
+    """The plan of a request.  Raises RequestInvalid where the prefix data does not know what it names,
+    where nothing matches, or where fewer numbers exist than must be delivered."""
+    if errors := catalogue.errors(request):
+        raise _invalid(request, "invalid_request", *errors)
+    filters = request.as_filters()
+    exist = catalogue.exist(filters, request.wanted_area_codes())
+    if not exist:
+        raise _invalid(request, "nothing_matches", catalogue.unmatched(request))
+    total = sum(exist.values())
+    if total < request.quantity and request.on_shortfall == "fail":
+        raise _invalid(
+            request,
+            "capacity_exhausted",
+            FieldError(
+                "quantity",
+                f"{request.quantity} numbers asked for, {total} exist under these filters; "
+                'ask for fewer, or say "on_shortfall": "partial"',
+            ),
+            requested=request.quantity,
+            exist=total,
+            area_codes=exist,
+        )
+    seed = task_id if request.seed is None else str(request.seed)
+    return Plan(
+        quantity=request.quantity,
+        batch_size=request.batch_size,
+        window=window,
+        prefix_version=catalogue.version,
+        draw_version=DRAW_VERSION,
+        seed=seed,
+        on_shortfall=request.on_shortfall,
+        auto_validate=request.auto_validate,
+        filters=filters,
+        shares=spread(min(request.quantity, total), exist, request.batch_size, seed),
+    )
+
+
+def _invalid(request: GenerateRequest, code: str, *errors: FieldError, **details: object) -> RequestInvalid:
+    return RequestInvalid(
+        errors,
+        code,
+        user_id=request.user_id,
+        request_id=request.request_id,
+        project_id=request.project_id,
+        task_name=request.task_name,
+        details=json.dumps(details),
+    )
+
+
+def spread(quantity: int, exist: Mapping[str, int], batch_size: int, seed: str) -> tuple[AreaCodeShare, ...]:
+    """How many numbers each area code is asked for: in proportion to what exists there, none beyond it.
+
+    Systematic sampling with probability proportional to size (Madow 1949): equal grains laid at equal
+    distances, from a start that the seed picks, so that each area code's expectation is its exact proportion
+    and its share is off by less than a grain. All matching area codes follow, largest first: those without a
+    share are the reserve of supplements. quantity must be at most what exists.
+    """
+    codes = sorted(exist, key=lambda code: (-exist[code], code))
+    ends = list(itertools.accumulate(exist[code] for code in codes))
+    grain = max(1, min(batch_size, -(-quantity // SPREAD)))
+    grains = -(-quantity // grain)
+    start = int.from_bytes(hashlib.sha256(f"spread\0{seed}".encode()).digest(), "big") % ends[-1]
+    shares = dict.fromkeys(codes, 0)
+    for i in range(grains):
+        at = (start + i * ends[-1] // grains) % ends[-1]
+        shares[codes[bisect_right(ends, at)]] += min(grain, quantity - i * grain)
+    over = 0
+    for code in codes:
+        over += max(0, shares[code] - exist[code])
+        shares[code] = min(shares[code], exist[code])
+    for code in codes:  # what a small area code cannot give, the largest with room do
+        more = min(over, exist[code] - shares[code])
+        shares[code] += more
+        over -= more
+    return tuple(AreaCodeShare(code, shares[code]) for code in codes)
+
+
+def numbered_batches(plan: Plan) -> tuple[tuple[str, int], ...]:
+    """Area code and size of each numbered batch, in order: the area codes take turns."""
+    rounds = [
+        [
+            (share.area_code, min(plan.batch_size, share.quantity - at))
+            for at in range(0, share.quantity, plan.batch_size)
+        ]
+        for share in plan.shares
+    ]
+    return tuple(batch for turn in itertools.zip_longest(*rounds) for batch in turn if batch is not None)

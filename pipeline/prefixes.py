@@ -1,0 +1,96 @@
+"""The prefix data as columns: which operating company holds which thousands blocks, and where."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import numbering
+from schemas.events import Filters, PrefixBlocks
+
+ATTRIBUTES = ("country", "state", "timezone", "carrier", "line_type")
+FILTER_OF = {
+    "country": "countries",
+    "state": "states",
+    "timezone": "timezones",
+    "carrier": "carriers",
+    "line_type": "line_types",
+}
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of text: `codes` (uint16, one a row) index `names`."""
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.uint16]
+
+    def matching(self, wanted: tuple[str, ...], part: bool) -> npt.NDArray[np.bool_]:
+        """Which rows hold one of the wanted names, or with `part` a name with one of them in it."""
+        fits = np.fromiter(
+            (any(w in n.casefold() for w in wanted) if part else n in wanted for n in self.names),
+            bool,
+            len(self.names),
+        )
+        return fits[self.codes]
+
+
+@dataclass(frozen=True)
+class PrefixRows:
+    """Rows of the prefix data, one per exchange and operating company; all columns of equal length."""
+
+    nxx: npt.NDArray[np.uint16]
+    blocks: npt.NDArray[np.uint16]  # bit d: the thousands block d is held
+    attributes: Mapping[str, Coded]
+
+    def matching(self, filters: Filters) -> npt.NDArray[np.bool_]:
+        """Which rows hold numbers that may be generated under these filters."""
+        special = numbering.is_special(self.nxx)
+        fits: npt.NDArray[np.bool_] = self.nxx == numbering.FICTIONAL_NXX if filters.fictional else ~special
+        for attribute, name in FILTER_OF.items():
+            if wanted := getattr(filters, name):
+                fits = fits & self.attributes[attribute].matching(wanted, part=attribute == "carrier")
+        return fits
+
+    def sizes(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Numbers that each row holds, were it to match."""
+        if filters.fictional:
+            return np.full(len(self.nxx), len(numbering.FICTIONAL_LINES), np.int64)
+        held = np.unpackbits(self.blocks.view(np.uint8).reshape(-1, 2), axis=1).sum(axis=1, dtype=np.int64)
+        return np.asarray(held * numbering.BLOCK)
+
+
+class AreaCode:
+    """The prefix data of one area code in one version: who holds a number, which numbers match."""
+
+    def __init__(self, event: PrefixBlocks) -> None:
+        self.area_code, self.version = event.area_code, event.version
+        self.first_prefix_id = event.first_prefix_id
+        self.rows = PrefixRows(
+            nxx=np.frombuffer(event.nxx, "<u2"),
+            blocks=np.frombuffer(event.blocks, "<u2"),
+            attributes={
+                name: Coded(getattr(event, f"{name}_names"), np.frombuffer(getattr(event, name), "<u2"))
+                for name in ATTRIBUTES
+            },
+        )
+
+    def _blocks_of(self, rows: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Row and thousands block, 0 to 7,999, of every block that these rows hold."""
+        held = (self.rows.blocks[:, None] >> np.arange(10, dtype=np.uint16)) & 1
+        row, digit = np.nonzero(held.astype(bool) & rows[:, None])
+        return row, (self.rows.nxx[row].astype(np.int64) - numbering.FIRST_NXX) * 10 + digit
+
+    @functools.cached_property
+    def row_of_block(self) -> npt.NDArray[np.int32]:
+        """The row that holds each of the 8,000 thousands blocks; -1 where nobody does."""
+        found = np.full(numbering.BLOCKS, -1, np.int32)
+        row, block = self._blocks_of(np.ones(len(self.rows.nxx), bool))
+        found[block] = row
+        return found
+
+    def matching_blocks(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Thousands blocks, sorted, that may be generated from under these filters."""
+        return np.sort(self._blocks_of(self.rows.matching(filters))[1])

@@ -1,0 +1,124 @@
+"""What users hear of a task: its state as a TaskProgress, a function of its facts and the last one's time."""
+
+import json
+
+from pipeline.task import Task
+from schemas.events import (
+    GenerationResult,
+    TaskError,
+    TaskEvent,
+    TaskProgress,
+    TaskRefused,
+    TaskSubmitted,
+)
+
+
+def progress_after(task: Task, event: TaskEvent, at: int) -> TaskProgress:
+    """The progress message that one more fact makes; `task` has it already. at: ms since the epoch."""
+    if task.submitted is None:
+        assert isinstance(event, TaskRefused)
+        return _of_refusal(task, event, at)
+    source, plan = task.submitted, task.plan
+    running = task.status == "running"
+    return TaskProgress(
+        task_id=source.task_id,
+        user_id=source.user_id,
+        sequence=task.facts,
+        event=_event(task, event),
+        request_id=source.request_id,
+        project_id=source.project_id,
+        task_name=source.task_name,
+        type="generate",
+        status=task.status,
+        quantity=plan.quantity,
+        processed_items=task.delivered,
+        succeeded=task.delivered,
+        failed_items=0 if running else task.missing,
+        batches_done=task.done,
+        batches_total=max(task.sent, len(task.numbered)) if task.closing is None else task.sent,
+        current_step=_step(task),
+        created_at=source.requested_at,
+        started_at=task.started_at,
+        updated_at=at,
+        completed_at=None if running else at,
+        estimated_completion=_estimate(task, at) if running else None,
+        result=None if running else result_of(task),
+        error=error_of(task),
+    )
+
+
+def _event(task: Task, event: TaskEvent) -> str:
+    if task.status != "running":
+        return task.status
+    return "started" if isinstance(event, TaskSubmitted) else "progress"
+
+
+def _step(task: Task) -> str:
+    if task.status != "running":
+        return "done"
+    if task.closing is not None:
+        return "closing"
+    return "generating" if task.done < len(task.numbered) else "supplementing"
+
+
+def _estimate(task: Task, at: int) -> int | None:
+    if not task.delivered or task.closing is not None:
+        return None
+    return at + (at - task.started_at) * task.missing // task.delivered
+
+
+def result_of(task: Task) -> GenerationResult:
+    """What a generation delivered."""
+    return GenerationResult(
+        total_generated=task.delivered,
+        area_codes={code: count for code, count in sorted(task.delivered_by_code.items()) if count},
+        batches_processed=task.done,
+        prefix_data_version=task.plan.prefix_version,
+    )
+
+
+def error_of(task: Task) -> TaskError | None:
+    """Why a task failed, with the figures."""
+    if task.submitted is None or task.status != "failed":
+        return None
+    delivered = {"requested": task.plan.quantity, "delivered": task.delivered, "missing": task.missing}
+    if task.closing is not None:
+        details = {**delivered, "batch": task.closing.batch}
+        return TaskError(task.closing.code, task.closing.message, json.dumps(details))
+    return TaskError(
+        "capacity_exhausted",
+        f"{task.delivered} of {task.plan.quantity} numbers delivered: no area code of the request has more",
+        json.dumps({**delivered, "area_codes": result_of(task).area_codes}),
+    )
+
+
+def _of_refusal(task: Task, refused: TaskRefused, at: int) -> TaskProgress:
+    details = {
+        "errors": [{"field": error.field, "message": error.message} for error in refused.errors],
+        **json.loads(refused.details),
+    }
+    return TaskProgress(
+        task_id=refused.task_id,
+        user_id=refused.user_id,
+        sequence=task.facts,
+        event="failed",
+        request_id=refused.request_id,
+        project_id=refused.project_id,
+        task_name=refused.task_name,
+        type="generate",
+        status="failed",
+        quantity=0,
+        processed_items=0,
+        succeeded=0,
+        failed_items=0,
+        batches_done=0,
+        batches_total=0,
+        current_step="refused",
+        created_at=refused.requested_at,
+        started_at=None,
+        updated_at=at,
+        completed_at=at,
+        estimated_completion=None,
+        result=None,
+        error=TaskError(refused.code, refused.message, json.dumps(details)),
+    )
