@@ -22,6 +22,7 @@ Progress = Callable[[int, int], None]
 _PARALLEL = 6
 _TIMEOUT_SEC = 60.0
 _TRIES = 3
+_BACKOFF_SEC = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _download_all(jars: Sequence[Jar], on_progress: Progress) -> None:
 
 
 def _session() -> requests.Session:
-    retries = Retry(total=4, backoff_factor=0.25, status_forcelist=[429, 500, 502, 503, 504])
+    retries = Retry(total=4, backoff_factor=_BACKOFF_SEC, status_forcelist=[429, 500, 502, 503, 504])
     session = requests.Session()
     for scheme in "http://", "https://":
         session.mount(scheme, HTTPAdapter(pool_maxsize=_PARALLEL, max_retries=retries))

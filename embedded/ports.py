@@ -1,5 +1,6 @@
 """Ports of the loopback address."""
 
+import os
 import random
 import socket
 
@@ -34,4 +35,5 @@ def require_free(port: int) -> None:
     try:
         socket.create_server((LOOPBACK, port)).close()
     except OSError as error:
-        raise PortTakenError(port, error.strerror or str(error)) from None
+        # not error.strerror, to which socket.create_server adds the address
+        raise PortTakenError(port, os.strerror(error.errno or 0)) from None

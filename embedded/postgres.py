@@ -30,11 +30,10 @@ _DEFAULTS = {
     "min_wal_size": "256MB",
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
-    "wal_compression": "lz4",
     "timezone": "UTC",
     "shared_buffers": "128MB",
     "max_connections": "60",
-    "log_preparepoints": "off",
+    "log_checkpoints": "off",
     "log_min_messages": "warning",
 }
 _OWN_SETTINGS = ("listen_addresses", "port", "unix_socket_directories", "data_directory")
