@@ -22,7 +22,7 @@ from pathlib import Path
 
 KILL = b"K"
 STOP_WITHIN_SEC = 60.0
-REMNANTS_END_WITHIN_SEC = 5.0
+REMNANTS_END_WITHIN_SEC = 2.0
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -122,7 +122,11 @@ def require_reach(program: str, directory: Path) -> None:
 
 
 def await_remnants() -> None:
-    """Return when no process of an ended server is left; those of a killed one may need to be killed too."""
+    """Return when no process of an ended server is left.
+
+    A PostgreSQL backend in the middle of a long computation does not notice that its postmaster was killed,
+    and as long as it lives no other can start on the data: it is killed too.
+    """
     deadline = time.monotonic() + REMNANTS_END_WITHIN_SEC
     while time.monotonic() < deadline + 1:
         try:

@@ -62,7 +62,7 @@ def run_as_nobody(
     """Run a Python script, with this environment's packages, as a user who owns nothing but `home`."""
     nobody = pwd.getpwnam("nobody")
     return subprocess.run(
-        # through Python, since subprocess takes a program that the user may not run for an error of its own
+        # through a Python that may: subprocess itself would raise where nobody may not run the program
         [
             sys.executable,
             "-c",

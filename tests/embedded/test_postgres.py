@@ -74,16 +74,21 @@ def test_comes_back_at_the_same_address_with_its_data_after_kill_9(state_dir: Pa
     """Committed rows survive SIGKILL of the postmaster, also while a backend is busy."""
     with Postgres(state_dir, settings={"work_mem": "7MB"}) as postgres:
         url, first_pid = postgres.url, postgres.pid
-        busy = psycopg.connect(url, autocommit=True)
-        busy.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+        witness = psycopg.connect(url, autocommit=True)
+        witness.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
         with subprocess.Popen(
             [str(find_programs() / "psql"), url, "-Xc", "SELECT count(*) FROM generate_series(1, 1e10)"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ):
+            active = (
+                "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%1e10%%' AND pid <> %s"
+            )
+            own = witness.info.backend_pid
+            assert wait_until(lambda: witness.execute(active, [own]).fetchone() is not None)
             processes = family(first_pid)
             postgres.kill()
-        busy.close()
+        witness.close()
         assert not any(map(running, processes))
 
         postgres.start()
