@@ -10,7 +10,12 @@ from pipeline.prefixes import ATTRIBUTES, FILTER_OF, AreaCode, Coded, PrefixRows
 from schemas.events import FieldError, Filters
 from schemas.requests import NumberFilters
 
-KIND = {"countries": "country", "states": "state or province", "timezones": "time zone"}
+KIND = {
+    "countries": "country",
+    "states": "state or province",
+    "timezones": "time zone",
+    "line_types": "numbers of line type",
+}
 
 
 class Catalogue:
@@ -61,9 +66,7 @@ class Catalogue:
                 if attribute == "carrier":
                     if not any(value in name.casefold() for name in names):
                         near = self._near(value.upper(), names)
-                        found.append(
-                            FieldError(field, f'no operating company\'s name contains "{value}"{near}')
-                        )
+                        found.append(FieldError(field, f'no operating company\'s name contains "{value}"{near}'))
                 elif value not in names:
                     found.append(
                         FieldError(field, f'no {KIND[field]} "{value}" in the data{self._near(value, names)}')

@@ -33,6 +33,7 @@ class Decision:
     progress: TaskProgress | RequestRejected | None = None
     after: Task | None = None
     repeated: bool = False
+    sent_before: int = 0  # batches sent before this event, which its fact records
 
 
 def fact_name(event: TaskEvent) -> str:
@@ -70,16 +71,14 @@ def decide(task: Task, event: TaskEvent, at: int) -> Decision:
     batches = tuple(after.planned(batch) for batch in range(task.sent, after.sent))
     if isinstance(event, CancelRequested) and task.submitted is None:
         return Decision(progress=_unknown(event, at), after=after)
-    return Decision(batches, progress_after(after, event, at), after)
+    return Decision(batches, progress_after(after, event, at), after, sent_before=task.sent)
 
 
 def _rejected(task: Task, event: TaskEvent, at: int) -> RequestRejected | None:
     """The answer to a request that changes nothing of the task that is there."""
     match event:
         case TaskSubmitted() | TaskRefused() if task.submitted is not None:
-            text = (
-                "this request_id was used with another body, and that task goes on: choose a new request_id"
-            )
+            text = "this request_id was used with another body, and that task goes on: choose a new request_id"
             return _reject(event, at, "request_id_reused", text)
         case CancelRequested() if task.ended:
             return _reject(event, at, "task_ended", f"the task is {task.status} already")

@@ -50,7 +50,5 @@ def _verdict(
     if len(numbers) and fictional.all():
         return "fictional"
     if numbering.is_special(nxx).any():
-        raise BatchImpossible(
-            "special_exchange", "the batch holds numbers of an exchange never generated from"
-        )
+        raise BatchImpossible("special_exchange", "the batch holds numbers of an exchange never generated from")
     return "valid"

@@ -6,6 +6,7 @@ NumberlineError
 ├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
 └── RecordError            a property of one record: it goes to the dead letters at once
     ├── Unreadable         its bytes are no event of this topic
+    ├── StepFailed         a pure function raised on it
     └── BatchImpossible    its batch cannot go on, and its task is told so
 (schemas.parse.RequestInvalid and schemas.codec.CodecError belong to the layer below)
 """
@@ -56,6 +57,16 @@ class RecordError(NumberlineError):
 @dataclass
 class Unreadable(RecordError):
     """Bytes that are no event of the topic."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass
+class StepFailed(RecordError):
+    """A pure function raised on this record."""
 
     reason: str
 

@@ -31,9 +31,7 @@ class WorkerMetrics:
         self.tasks_ended = Counter(
             "numberline_tasks_ended", "Tasks that have ended.", ["status"], registry=registry
         )
-        self.numbers = Counter(
-            "numberline_numbers", "Numbers drawn and stored.", ["stage"], registry=registry
-        )
+        self.numbers = Counter("numberline_numbers", "Numbers drawn and stored.", ["stage"], registry=registry)
         self.dead_letters = Counter(
             "numberline_dead_letters",
             "Records that went to the dead letters.",
@@ -100,6 +98,4 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
-        self.active_tasks = Gauge(
-            "numberline_active_tasks", "Tasks known that have not ended.", registry=registry
-        )
+        self.active_tasks = Gauge("numberline_active_tasks", "Tasks known that have not ended.", registry=registry)

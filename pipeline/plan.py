@@ -60,6 +60,7 @@ def _invalid(request: GenerateRequest, code: str, *errors: FieldError, **details
     return RequestInvalid(
         errors,
         code,
+        type=request.type,
         user_id=request.user_id,
         request_id=request.request_id,
         project_id=request.project_id,

@@ -105,7 +105,7 @@ def _of_refusal(task: Task, refused: TaskRefused, at: int) -> TaskProgress:
         request_id=refused.request_id,
         project_id=refused.project_id,
         task_name=refused.task_name,
-        type="generate",
+        type=refused.type,
         status="failed",
         quantity=0,
         processed_items=0,

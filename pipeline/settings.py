@@ -26,9 +26,7 @@ def _setting(default: Any, accepts: str, **rules: Any) -> Any:
 class Settings(BaseSettings):
     """Every setting; the description of each says what it is and what it accepts."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     kafka_bootstrap_servers: str = _setting(
         "127.0.0.1:9092",
@@ -87,9 +85,7 @@ class Settings(BaseSettings):
     max_connections: int = _setting(
         10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
     )
-    log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        "info", "debug, info, warning or error"
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "debug, info, warning or error")
 
     @classmethod
     def settings_customise_sources(

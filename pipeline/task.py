@@ -81,6 +81,11 @@ class Task:
                 batches = self.batches | FrozenBitMap([event.batch])
                 return replace(more, batches=batches, closing=self._closing(reason))
 
+    def with_end(self, status: str) -> "Task":
+        """The fact that it has ended."""
+        assert status in ("completed", "failed", "cancelled")
+        return replace(self, end=status)
+
     def _closing(self, reason: Closing) -> Closing:
         return reason if self.closing is None or reason.before(self.closing) else self.closing
 

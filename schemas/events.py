@@ -74,6 +74,7 @@ class TaskRefused:
     request_id: str | None
     project_id: str | None
     task_name: str | None
+    type: str
     body_hash: bytes
     requested_at: int
     code: str

@@ -33,6 +33,7 @@ class RequestInvalid(ValueError):
 
     errors: tuple[FieldError, ...]
     code: str = "invalid_request"
+    type: str = "unknown"
     user_id: str | None = None
     request_id: str | None = None
     project_id: str | None = None
@@ -52,9 +53,7 @@ def parse_request(value: bytes | None) -> Request:
     fields = _read(value)
     errors: list[FieldError] = []
     if value is not None and len(value) > MAX_REQUEST_BYTES:
-        errors.append(
-            FieldError("request", f"must be at most {MAX_REQUEST_BYTES} bytes; it has {len(value)}")
-        )
+        errors.append(FieldError("request", f"must be at most {MAX_REQUEST_BYTES} bytes; it has {len(value)}"))
     kind = fields.get("type")
     model = TYPES.get(kind) if isinstance(kind, str) else None
     if model is None:
@@ -70,9 +69,7 @@ def parse_request(value: bytes | None) -> Request:
     return request
 
 
-def field_errors(
-    model: type[BaseModel], error: ValidationError, given: Mapping[str, Any]
-) -> list[FieldError]:
+def field_errors(model: type[BaseModel], error: ValidationError, given: Mapping[str, Any]) -> list[FieldError]:
     """Each broken field once, with the rule of its description."""
     found: dict[str, str] = {}
     for one in error.errors(include_url=False, include_input=False):
@@ -119,8 +116,10 @@ def _invalid(
         value = fields.get(name)
         return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
+    kind = fields.get("type")
     return RequestInvalid(
         tuple(errors),
+        type=kind if isinstance(kind, str) and kind in TYPES else "unknown",
         user_id=readable("user_id"),
         request_id=readable("request_id"),
         project_id=readable("project_id"),
@@ -178,9 +177,7 @@ def _read_json(value: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         _unreadable(f"is not UTF-8: byte {error.start} is {value[error.start]:#04x}")
     except _KeyTwice as error:
-        raise RequestInvalid(
-            (FieldError(str(error)[:64], "is given twice"),), **_readable_ids(value)
-        ) from None
+        raise RequestInvalid((FieldError(str(error)[:64], "is given twice"),), **_readable_ids(value)) from None
     except (ValueError, RecursionError) as error:
         _unreadable(f"is not valid JSON: {error or 'nested too deeply'}")
     assert isinstance(fields, dict)  # it begins with {

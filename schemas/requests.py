@@ -98,11 +98,11 @@ class GenerateRequest(NumberFilters, _Request):
 
     type: Literal["generate"] = "generate"
     quantity: int = Field(ge=1, le=MAX_QUANTITY, description="must be a whole number from 1 to 1000000")
-    project_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_CONTROL)] | None = (
-        Field(default=None, description="must be text of 1 to 64 characters without control characters")
+    project_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_CONTROL)] | None = Field(
+        default=None, description="must be text of 1 to 64 characters without control characters"
     )
-    task_name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROL)] | None = (
-        Field(default=None, description="must be text of 1 to 200 characters without control characters")
+    task_name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROL)] | None = Field(
+        default=None, description="must be text of 1 to 200 characters without control characters"
     )
     batch_size: int = Field(
         default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
@@ -111,17 +111,15 @@ class GenerateRequest(NumberFilters, _Request):
     seed: int | None = Field(
         default=None, ge=-(2**63), lt=2**63, description="must be a whole number of at most 64 bits"
     )
-    on_shortfall: Literal["fail", "partial"] = Field(
-        default="fail", description='must be "fail" or "partial"'
-    )
+    on_shortfall: Literal["fail", "partial"] = Field(default="fail", description='must be "fail" or "partial"')
 
 
 class CancelRequest(_Request):
     """A request of type ``cancel``: send nothing more of a task."""
 
     type: Literal["cancel"] = "cancel"
-    task_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = (
-        Field(description="must be the task's id, a lower-case UUID")
+    task_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = Field(
+        description="must be the task's id, a lower-case UUID"
     )
 
 

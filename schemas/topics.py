@@ -7,9 +7,7 @@ from datetime import timedelta
 from schemas import events
 
 MEBIBYTE = 1 << 20
-OFFSETS_RETENTION = timedelta(
-    days=45
-)  # of the broker: more than any topic, so that no position is forgotten first
+OFFSETS_RETENTION = timedelta(days=45)  # of the broker: more than any topic, so that no position is forgotten first
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""The composition root of a worker: one Faust application, one agent a step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+import mode
+
+from agents import faust_workarounds
+from agents.allocate import Allocate
+from agents.catalogue import CatalogueReader
+from agents.coordinate import Coordinate
+from agents.database import Database
+from agents.delivery import Delivery, register
+from agents.enrich import Enrich
+from agents.intake import Intake
+from agents.prefixes import Load, Prefixes
+from agents.project import Project
+from agents.store import Store
+from agents.unions import forget_at_rebalances
+from pipeline.metrics import WorkerMetrics
+from pipeline.settings import Settings
+from schemas import topics
+
+MEBIBYTE = 1 << 20
+# without them rocksdict's block cache alone is 2 GiB a partition
+ROCKSDB_OPTIONS = {"block_cache_size": 8 * MEBIBYTE, "write_buffer_size": 4 * MEBIBYTE, "max_open_files": 64}
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What a worker is made of, for whoever runs or tests it."""
+
+    app: Any
+    delivery: Delivery
+    database: Database
+    catalogues: CatalogueReader
+
+
+def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> WorkerParts:
+    """A worker of all steps. partitions: the installation's one count."""
+    faust_workarounds.install()
+    app = _build_app(settings, partitions)
+    delivery = Delivery(app, settings.namespace, partitions, settings.deadline_seconds, metrics)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        settings.store_connections,
+        settings.deadline_seconds,
+        metrics,
+    )
+    catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, metrics)
+    tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
+    prefixes = Prefixes(delivery, prefix_table)
+    coordinate = Coordinate(delivery, tasks, metrics)
+    allocate = Allocate(delivery, ledger, prefixes, metrics)
+    steps = (  # in the order of a request's way
+        (topics.REQUESTS, "intake", Intake(delivery, catalogues, settings, metrics)),
+        (topics.TASK_EVENTS, "coordinate", coordinate),
+        (topics.BATCHES, "allocate", allocate),
+        (topics.ALLOCATIONS, "enrich", Enrich(delivery, prefixes)),
+        (topics.NUMBERS, "store", Store(delivery, database, metrics)),
+        (topics.PROGRESS, "project", Project(delivery, database)),
+        (topics.PREFIXES, "load", Load(delivery, prefix_table)),
+    )
+    for topic, name, step in steps:
+        register(app, delivery, topic, name, step, settings.namespace)
+    forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
+    app.task(catalogues.run)
+    return WorkerParts(app, delivery, database, catalogues)
+
+
+def _build_app(settings: Settings, partitions: int) -> Any:
+    return faust.App(
+        settings.namespace,
+        version=1,  # the application's id is then the namespace, without a suffix
+        broker="kafka://" + settings.kafka_bootstrap_servers.replace(",", ";"),
+        store="rocksdb://",
+        datadir=str(settings.state_dir.absolute() / "workers" / settings.worker_id),
+        topic_partitions=partitions,
+        # every topic and changelog is made by `numberline init`, with one partition count
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+        agent_supervisor=mode.CrashingSupervisor,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=0.5,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=min(1.0, settings.session_timeout_seconds / 3),
+        broker_rebalance_timeout=settings.session_timeout_seconds,
+        stream_wait_empty=True,
+        stream_recovery_delay=0,
+        producer_linger=0,
+        producer_max_request_size=16 * MEBIBYTE,
+        consumer_max_fetch_size=4 * MEBIBYTE,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _table(app: Any, name: str, partitions: int) -> faust_workarounds.Table:
+    return app.tables.add(  # type: ignore[no-any-return]
+        faust_workarounds.Table(
+            app,
+            name=name,
+            default=None,
+            partitions=partitions,
+            key_type=bytes,
+            value_type=bytes,
+            options=dict(ROCKSDB_OPTIONS),
+        )
+    )

@@ -1,0 +1,128 @@
+"""task-events -> coordinate -> batches, progress: the one writer of a task's state."""
+
+from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
+from agents.faust_workarounds import Table
+from agents.unions import Unions
+from pipeline.coordinate import Decision, decide, fact_name, fact_of
+from pipeline.errors import Unreadable
+from pipeline.metrics import WorkerMetrics
+from pipeline.task import Task
+from schemas import codec, events, topics
+
+TASK_EVENTS = (
+    events.TaskSubmitted,
+    events.TaskRefused,
+    events.CancelRequested,
+    events.BatchStored,
+    events.BatchFailed,
+)
+
+
+class Coordinate:
+    """The step coordinate. Table `tasks`: ``user|task|fact name`` -> Fact."""
+
+    def __init__(self, delivery: Delivery, table: Table, metrics: WorkerMetrics) -> None:
+        self._delivery, self._table, self._metrics = delivery, table, metrics
+        self.unions: Unions[bytes, Task] = Unions()
+
+    async def __call__(self, record: Record) -> None:
+        """One event: send what it leads to, then write the fact (delivery contract, rule 5)."""
+        with pure():
+            event = read_task_event(record)
+            prefix = f"{event.user_id}|{event.task_id}|".encode()
+        known = self.unions.current()
+        if (task := known.get(prefix)) is None:
+            facts = list(self._table.items_with_prefix(record.partition, prefix))
+            with pure():
+                task = load_task(facts)
+        with pure():
+            decision = decide(task, event, record.timestamp)
+        await self._delivery.send(*outgoing(decision))
+        key = prefix + fact_name(event).encode()
+        if decision.repeated and (fact := self._table.get(key)) is not None:
+            await self._delivery.written(self._table.put(key, fact))
+        if decision.after is not None:
+            task = decision.after
+            if task.ended:
+                known.pop(prefix, None)
+                self._metrics.tasks_ended.labels(task.status).inc()
+                await self._write_end(record, prefix, key, event, task, decision)
+                return
+            fact = fact_of(event, record.timestamp, decision.sent_before)
+            await self._delivery.written(self._table.put(key, fact))
+        if task.submitted is not None and not task.ended:
+            known[prefix] = task
+        elif task.ended:
+            await self._clean_up(record, prefix)
+
+    async def _write_end(
+        self,
+        record: Record,
+        prefix: bytes,
+        key: bytes,
+        event: events.TaskEvent,
+        task: Task,
+        decision: Decision,
+    ) -> None:
+        """The end stands for the facts of its batches; those of requests stay, to know them again."""
+        assert isinstance(decision.progress, events.TaskProgress)
+        end = codec.encode(events.Fact(record.timestamp, task.sent, codec.encode(decision.progress)))
+        writes = [self._table.put(prefix + b"end", end)]
+        if not isinstance(event, events.BatchStored | events.BatchFailed):
+            fact = fact_of(event, record.timestamp, decision.sent_before)
+            writes.insert(0, self._table.put(key, fact))
+        await self._delivery.written(*writes)
+        await self._clean_up(record, prefix)
+
+    async def _clean_up(self, record: Record, prefix: bytes) -> None:
+        """Delete the facts of an ended task's batches, and write its end again: on a replay the local store
+        may be ahead of the changelog (faust.md F5)."""
+        if (end := self._table.get(prefix + b"end")) is None:
+            return
+        await self._delivery.written(self._table.put(prefix + b"end", end))
+        batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
+        for at in range(0, len(batches), 500):
+            await self._delivery.written(*(self._table.remove(key) for key in batches[at : at + 500]))
+
+
+def read_task_event(record: Record) -> events.TaskEvent:
+    """The event of a record.  Raises Unreadable."""
+    try:
+        event = codec.decode(record.value or b"")
+    except codec.CodecError as error:
+        raise Unreadable(str(error)) from error
+    if not isinstance(event, TASK_EVENTS):
+        raise Unreadable(f"{type(event).__name__} does not belong on {record.topic}")
+    return event
+
+
+def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
+    """A task out of its facts in the table, in any order."""
+    task = Task()
+    for _, value in facts:
+        fact = codec.decode(value)
+        assert isinstance(fact, events.Fact)
+        event = codec.decode(fact.event)
+        if isinstance(event, events.TaskProgress):
+            task = task.with_end(event.status)
+        else:
+            assert isinstance(event, TASK_EVENTS)
+            task = task.with_fact(event, fact.at, fact.sent)
+    return task
+
+
+def outgoing(decision: Decision) -> list[Outgoing]:
+    """A decision's messages, in the order in which they are sent."""
+    messages = [
+        Outgoing(
+            topics.BATCHES,
+            batch.area_code.encode(),
+            codec.encode(batch),
+            batch.area_code,
+            batch_headers(batch),
+        )
+        for batch in decision.batches
+    ]
+    if (heard := decision.progress) is not None:
+        messages.append(Outgoing(topics.PROGRESS, heard.user_id.encode(), codec.encode(heard), heard.user_id))
+    return messages

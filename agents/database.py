@@ -1,0 +1,62 @@
+"""PostgreSQL as the steps use it: a small pool, deadlines, and a way past a session that blocks."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from pipeline.metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+Connection = psycopg.AsyncConnection[Any]
+LOCK_WAIT_SECONDS = 2.0  # a healthy transaction of a batch takes milliseconds
+
+
+class Database:
+    """Connections of one worker. Whoever holds one for longer than LOCK_WAIT_SECONDS while another session
+    blocks it has that session ended: it is a paused or lost worker's, and what it wrote is rolled back."""
+
+    def __init__(self, url: str, connections: int, deadline_seconds: float, metrics: WorkerMetrics) -> None:
+        self._url, self._metrics = url, metrics
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=connections,
+            max_size=connections,
+            timeout=deadline_seconds,
+            open=False,
+            name="numberline-worker",
+            kwargs={"autocommit": True, "application_name": "numberline-worker"},
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in one transaction, kept from waiting for ever behind another session's locks."""
+        await self._pool.open()  # at the first use, in the loop that goes on using it
+        async with self._pool.connection() as connection:
+            watch = asyncio.create_task(self._end_what_blocks(connection.info.backend_pid))
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                watch.cancel()
+
+    async def _end_what_blocks(self, pid: int) -> None:
+        while True:
+            await asyncio.sleep(LOCK_WAIT_SECONDS)
+            async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                rows = await connection.execute(
+                    "SELECT blocker, pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids(%s)) AS blocker",
+                    (pid,),
+                )
+                for blocker, _ in await rows.fetchall():
+                    log.warning("ended the PostgreSQL session %d, which blocked a batch for 2 s", blocker)
+                    self._metrics.store_retries.labels("blocked").inc()

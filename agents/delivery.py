@@ -1,0 +1,233 @@
+"""The delivery runtime: every step applies, sends, waits until the broker has it all, then acks.
+
+What goes wrong is one of two kinds. A RecordError is a property of the record: it goes to the dead letters, its
+task is told, and the next record follows. Anything else, or a wait past its deadline, ends the process with 1;
+it is restarted and reads again from its last commit.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from os import _exit
+from typing import Any, NoReturn, TypeVar
+
+from pipeline.errors import BatchImpossible, NumberlineError, RecordError, StepFailed, Unavailable, Unreadable
+from pipeline.metrics import WorkerMetrics
+from schemas import codec, events, topics
+from schemas.partitions import partition_for
+
+log = logging.getLogger(__name__)
+
+SECONDS_TO_LEAVE = 10  # a worker that ends on an error leaves its group properly, if it can in this time
+
+Headers = tuple[tuple[str, bytes], ...]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of Kafka as it was read. timestamp: ms since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    def header(self, name: str) -> bytes | None:
+        """The last header of this name."""
+        return dict(self.headers).get(name)
+
+    def event(self, kind: type[T]) -> T:
+        """Its value as an event of this kind.  Raises Unreadable."""
+        try:
+            event = codec.decode(self.value or b"")
+        except codec.CodecError as error:
+            raise Unreadable(str(error)) from error
+        if not isinstance(event, kind):
+            raise Unreadable(f"{type(event).__name__} does not belong on {self.topic}")
+        return event
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message to send. partition_key: the area code or user id that decides the partition."""
+
+    topic: topics.Topic
+    key: bytes | None
+    value: bytes
+    partition_key: str
+    headers: Headers = ()
+
+
+Step = Callable[[Record], Awaitable[None]]
+
+
+@contextlib.contextmanager
+def pure() -> Iterator[None]:
+    """Around calls of pure functions: what they raise is a property of the record."""
+    try:
+        yield
+    except (NumberlineError, MemoryError):
+        raise
+    except Exception as error:
+        raise StepFailed(repr(error)) from error
+
+
+class Delivery:
+    """Sending, acknowledging and dead letters, for all steps of one worker."""
+
+    def __init__(
+        self, app: Any, namespace: str, partitions: int, deadline_seconds: float, metrics: WorkerMetrics
+    ) -> None:
+        self._app, self._namespace, self._partitions = app, namespace, partitions
+        self._deadline_seconds, self._metrics = deadline_seconds, metrics
+
+    async def within_deadline(self, awaitable: Awaitable[T], awaited: str) -> T:
+        """The result, or Unavailable when it takes longer than the deadline."""
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await awaitable
+        except TimeoutError:
+            raise Unavailable(awaited, self._deadline_seconds) from None
+
+    async def send(self, *messages: Outgoing) -> None:
+        """Send in this order, and return when the broker has acknowledged every one."""
+        await self.within_deadline(self._send(messages), "acknowledgement of the broker")
+
+    async def _send(self, messages: tuple[Outgoing, ...]) -> None:
+        acknowledged = [
+            await self._app.producer.send(
+                topics.topic_name(self._namespace, message.topic),
+                message.key,
+                message.value,
+                partition_for(message.partition_key, self._partitions),
+                None,
+                list(message.headers),
+            )
+            for message in messages
+        ]
+        await asyncio.gather(*acknowledged)
+
+    async def written(self, *writes: Awaitable[Any]) -> None:
+        """Return when the broker has acknowledged these changelog records."""
+        await self.within_deadline(asyncio.gather(*writes), "acknowledgement of the changelog")
+
+    async def process(self, name: str, step: Step, record: Record) -> None:
+        """Run a step on one record. When this returns, the record may be acknowledged."""
+        started = time.perf_counter()
+        try:
+            await step(record)
+        except RecordError as error:
+            await self._give_up(name, record, error)
+        self._metrics.records.labels(name).inc()
+        self._metrics.step_seconds.labels(name).observe(time.perf_counter() - started)
+
+    async def _give_up(self, name: str, record: Record, error: RecordError) -> None:
+        log.error("%s cannot process %s/%d/%d: %s", name, record.topic, record.partition, record.offset, error)
+        told = batch_failed(record, error)
+        await self.send(
+            self.dead_letter(name, record, error),
+            *([task_event(told, batch_headers(told))] if told else []),
+        )
+
+    def dead_letter(self, stage: str, record: Record, error: Exception) -> Outgoing:
+        """A record for the dead letters, whole, with why and where from (names after KIP-1034)."""
+        reason = getattr(error, "code", None) or type(error).__name__
+        self._metrics.dead_letters.labels(stage, reason).inc()
+        about = {
+            "exception": type(error).__name__,
+            "message": str(error),
+            "stacktrace": "".join(traceback.format_exception(error))[-10_000:],
+            "topic": record.topic,
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            "stage": stage,
+            "reason": reason,
+            "timestamp": str(record.timestamp),
+        }
+        kept = tuple(header for header in record.headers if header[0].lower() != "authorization")
+        why = tuple((f"__streams.errors.{name}", text.encode()) for name, text in about.items())
+        return Outgoing(topics.DEADLETTERS, record.key, record.value or b"", f"{record.partition}", kept + why)
+
+
+def batch_headers(event: Any) -> Headers:
+    """Whose batch a message is about, readable without its value."""
+    return (
+        ("user", event.user_id.encode()),
+        ("task", event.task_id.encode()),
+        ("batch", str(event.batch).encode()),
+    )
+
+
+def task_event(event: events.TaskEvent, headers: Headers = ()) -> Outgoing:
+    """A message about a task: all of a user's go through one partition."""
+    return Outgoing(topics.TASK_EVENTS, event.user_id.encode(), codec.encode(event), event.user_id, headers)
+
+
+def batch_failed(record: Record, error: RecordError) -> events.BatchFailed | None:
+    """What tells the task of a record that its batch cannot go on; None for a record of no batch."""
+    user, task, batch = (record.header(name) for name in ("user", "task", "batch"))
+    if not record.topic.endswith((".batches", ".allocations", ".numbers")) or not (user and task and batch):
+        return None
+    code, message = (
+        (error.code, error.message) if isinstance(error, BatchImpossible) else ("dead_letter", str(error))
+    )
+    try:
+        return events.BatchFailed(task.decode(), user.decode(), int(batch), code, message)
+    except ValueError:  # headers that we never write
+        return None
+
+
+def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step: Step, namespace: str) -> None:
+    """Make a step the Faust agent of a topic: one event of a partition at a time, acked by hand (F4)."""
+    source = app.topic(
+        topics.topic_name(namespace, topic),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        allow_empty=True,
+    )
+
+    async def run(stream: Any) -> None:
+        stream = stream.noack()
+        async for event in stream.events():
+            message = event.message
+            record = Record(
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                timestamp=round(message.timestamp * 1000),
+                key=event.key,
+                value=event.value,
+                headers=tuple((message.headers or {}).items())
+                if isinstance(message.headers, dict)
+                else tuple(message.headers or ()),
+            )
+            try:
+                await delivery.process(name, step, record)
+            except Exception:
+                end_soon(name)
+                raise
+            await stream.ack(event)
+
+    app.agent(source, name=name, isolated_partitions=True)(run)
+
+
+def end_soon(name: str) -> None:
+    """The process is to end now; should leaving the group hang, it ends all the same."""
+    log.critical("%s failed: the worker ends and is to be restarted", name, exc_info=True)
+
+    def end() -> NoReturn:
+        time.sleep(SECONDS_TO_LEAVE)
+        _exit(1)
+
+    threading.Thread(target=end, daemon=True).start()

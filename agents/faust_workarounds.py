@@ -1,0 +1,212 @@
+"""Workarounds for Faust-streaming 0.15.3 on aiokafka 0.14. Nothing else in the project patches either.
+
+`install` is called before an App is made. Each function names the defect that it removes (docs/faust.md);
+tests/agents/test_faust_workarounds.py holds each by a test that fails without it.
+"""
+
+import logging
+import os
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+import faust
+from aiokafka.consumer.subscription_state import TopicPartitionState
+from faust.tables.recovery import Recovery
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
+
+log = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Apply every patch; a second call changes nothing."""
+    if getattr(install, "done", False):
+        return
+    _producer_is_idempotent()
+    _f1_commit_only_what_is_acked()
+    _f3_fetch_only_active_partitions()
+    _f3_seek_before_resuming()
+    _f7_end_when_records_are_gone()
+    install.done = True  # type: ignore[attr-defined]
+
+
+def _producer_is_idempotent() -> None:
+    """Retries of the producer must neither reorder nor duplicate: changelog order is state order."""
+    driver.Producer._settings_extra = lambda self: {"acks": "all", "enable_idempotence": True}
+
+
+def _f1_commit_only_what_is_acked() -> None:
+    """F1 (#606): `_new_offset` commits past an event still in flight.
+
+    Track delivered offsets instead: commit the lowest one not acked, else the one after the last delivered.
+    """
+    init, seek, revoked_, ack = (
+        Consumer.__init__,
+        Consumer.perform_seek,
+        Consumer.on_partitions_revoked,
+        Consumer.ack,
+    )
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        self._in_flight, self._next_offset = {}, {}
+        deliver = self.callback
+
+        async def callback(message: Any) -> None:
+            if self.app.topics.acks_enabled_for(message.topic):
+                self._in_flight.setdefault(message.tp, {})[message.offset] = None
+                self._next_offset[message.tp] = message.offset + 1
+            await deliver(message)
+
+        self.callback = callback
+
+    async def perform_seek(self: Any) -> None:
+        self._in_flight.clear()  # everything not committed is delivered again
+        self._next_offset.clear()
+        await seek(self)
+
+    async def on_partitions_revoked(self: Any, revoked: set[Any]) -> None:
+        for partition in revoked:
+            self._in_flight.pop(partition, None)
+            self._next_offset.pop(partition, None)
+        await revoked_(self, revoked)
+
+    def _new_offset(self: Any, partition: Any) -> int | None:
+        self._acked[partition].clear()
+        self._acked_index[partition].clear()
+        return next(iter(self._in_flight.get(partition, ())), self._next_offset.get(partition))
+
+    def ack_(self: Any, message: Any) -> bool:
+        self._in_flight.get(message.tp, {}).pop(message.offset, None)
+        return bool(ack(self, message))
+
+    Consumer.__init__ = __init__
+    Consumer.perform_seek = perform_seek
+    Consumer.on_partitions_revoked = on_partitions_revoked
+    Consumer._new_offset = _new_offset
+    Consumer.ack = ack_
+
+
+def _f3_fetch_only_active_partitions() -> None:
+    """F3 (#596), first half: the set of active partitions is shared with the consumer's thread, and aiokafka
+    reads an empty one as "all". Hand it a snapshot, and fetch nothing for an empty one."""
+    fetch = driver.AIOKafkaConsumerThread._fetch_records
+
+    async def _fetch_records(
+        self: Any, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None
+    ) -> Any:
+        if active is not None:
+            active = frozenset(active)
+            if not active:
+                return {}
+        return await fetch(self, consumer, active, timeout=timeout, max_records=max_records)
+
+    driver.AIOKafkaConsumerThread._fetch_records = _fetch_records
+
+
+def _f3_seek_before_resuming() -> None:
+    """F3 (#596), second half: seek to the committed offsets before the partitions are resumed, not after."""
+
+    async def on_recovery_completed(self: Any, generation_id: int = 0) -> None:
+        app, consumer = self.app, self.app.consumer
+        await app.on_rebalance_complete.send()
+        self._set_recovery_ended()
+        for table in self.tables.values():
+            await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
+        assignment = consumer.assignment()
+        if app.consumer_generation_id != generation_id:
+            return
+        if assignment:
+            await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
+        changelogs = {partition for partition in assignment if self._is_changelog_tp(partition)}
+        await _pause(consumer, changelogs - self.standby_tps)
+        self.completed.set()
+        app.flow_control.resume()
+        consumer.resume_partitions(assignment - changelogs)
+        consumer.resume_flow()
+        await app._fetcher.maybe_start()
+        self.tables.on_actives_ready()
+        if not app.assignor.assigned_standbys():
+            self.tables.on_standbys_ready()
+        app.on_rebalance_end()
+        self.log.info("Worker ready")
+
+    Recovery.on_recovery_completed = on_recovery_completed
+
+
+async def _pause(consumer: Any, changelogs: set[Any]) -> None:
+    """Stop fetching our own changelogs after recovery.
+
+    Faust only ignores them: aiokafka fetches what we just wrote, nobody drains it, and every such record holds
+    back all fetches from that broker for the prefetch backoff of 0.1 s. A rebalance makes new partition
+    states, so recovery starts unpaused.
+    """
+
+    async def pause() -> None:
+        inner = consumer._thread._ensure_consumer()
+        inner.pause(*(partition for partition in inner.assignment() if partition in changelogs))
+
+    if changelogs:
+        await consumer._thread.call_thread(pause)
+
+
+def _f7_end_when_records_are_gone() -> None:
+    """F7: a position out of range is reset to the earliest record in mid-run, and what was lost is never told.
+
+    aiokafka resets a partition that has no position yet (a new group) and one whose position is out of range by
+    the same call. Only the first is meant.
+    """
+    await_reset = TopicPartitionState.await_reset
+
+    def await_reset_(self: Any, strategy: int) -> None:
+        if self.has_valid_position:
+            log.critical(
+                "the position of a partition is out of the range that the broker keeps: records expired unread "
+                "or the log was cut. Find the tasks that still run with `numberline tasks --active`, and move the "
+                "consumer group to an offset that exists."
+            )
+            logging.shutdown()
+            os._exit(1)
+        await_reset(self, strategy)
+
+    TopicPartitionState.await_reset = await_reset_
+
+
+class Table(faust.Table):
+    """A table of bytes whose writes can be awaited (F2) and whose local store survives a zombie (F6)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sent: list[Awaitable[Any]] = []
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        future = super().send_changelog(*args, **kwargs)
+        self._sent.append(future)
+        return future
+
+    def put(self, key: bytes, value: bytes) -> Awaitable[Any]:
+        """Write; await what is returned for the changelog record, which a commit does not wait for (F2)."""
+        self[key] = value
+        return self._sent.pop()
+
+    def remove(self, key: bytes) -> Awaitable[Any]:
+        """Delete; to be awaited likewise."""
+        del self[key]
+        return self._sent.pop()
+
+    def items_with_prefix(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Key and value of what one partition holds under keys that begin so, in key order."""
+        rows = self.data._db_for_partition(partition).iter()
+        rows.seek(prefix)
+        while rows.valid() and rows.key().startswith(prefix):
+            yield rows.key(), rows.value()
+            rows.next()
+
+    def _on_changelog_sent(self, future: Any) -> None:
+        # F6: Faust takes the offset of its own record for "everything below is in the local store". After a
+        # pause longer than the session another worker has written in between, and recovery would skip those
+        # records for good. Advance only over an unbroken run of our own.
+        sent = future.result()
+        last = self.data.persisted_offset(sent.topic_partition)
+        if sent.offset == (-1 if last is None else last) + 1:
+            self.data.set_persisted_offset(sent.topic_partition, sent.offset)

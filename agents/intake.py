@@ -1,0 +1,134 @@
+"""requests -> intake -> task-events: parse, authenticate, plan; a request that breaks a rule is refused."""
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agents.catalogue import CatalogueReader
+from agents.delivery import Delivery, Outgoing, Record, pure, task_event
+from pipeline.catalogue import Catalogue
+from pipeline.metrics import WorkerMetrics
+from pipeline.plan import plan_request
+from pipeline.settings import Settings
+from pipeline.tokens import NotAuthenticated, verify_request
+from schemas import events
+from schemas.identity import record_task_id, task_id
+from schemas.parse import RequestInvalid, parse_request
+from schemas.requests import CancelRequest, Request
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+
+class Intake:
+    """The step intake."""
+
+    def __init__(
+        self, delivery: Delivery, catalogues: CatalogueReader, settings: Settings, metrics: WorkerMetrics
+    ) -> None:
+        self._delivery, self._catalogues, self._metrics = delivery, catalogues, metrics
+        self._window = settings.window
+        self._secret: SecretStr | None = settings.auth_secret if settings.auth_requests == "required" else None
+
+    async def __call__(self, record: Record) -> None:
+        """One request. A refusal goes to the dead letters as well, and to nobody else if unauthenticated."""
+        catalogue = await self._delivery.within_deadline(
+            self._catalogues.current(), "prefix data: run `numberline init`"
+        )
+        try:
+            with pure():
+                caller = self._authenticated(record)
+        except NotAuthenticated as error:
+            self._metrics.requests.labels("unknown", "unauthenticated").inc()
+            return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
+        try:
+            with pure():
+                event = submitted(record, catalogue, self._window, caller)
+        except RequestInvalid as invalid:
+            self._metrics.requests.labels(invalid.type, "refused").inc()
+            return await self._delivery.send(
+                self._delivery.dead_letter("intake", record, invalid), *self._told(record, invalid, caller)
+            )
+        self._metrics.requests.labels(request_type(event), "accepted").inc()
+        return await self._delivery.send(task_event(event))
+
+    def _authenticated(self, record: Record) -> str | None:
+        """Whose token the record carries; None where none is asked for.  Raises NotAuthenticated."""
+        if self._secret is None:
+            return None
+        authorization = record.header("authorization")
+        if authorization is None:
+            raise NotAuthenticated("a request needs the header authorization: Bearer TOKEN")
+        return verify_request(
+            self._secret.get_secret_value(),
+            authorization.decode(errors="replace"),
+            record.value or b"",
+            record.timestamp / 1000,
+        )
+
+    def _told(self, record: Record, invalid: RequestInvalid, caller: str | None) -> list[Outgoing]:
+        with pure():
+            refused = refusal(record, invalid)
+        return [task_event(refused)] if refused and caller in (None, refused.user_id) else []
+
+
+def request_type(event: events.TaskEvent) -> str:
+    """The type of the request that made this event."""
+    return "cancel" if isinstance(event, events.CancelRequested) else "generate"
+
+
+def submitted(
+    record: Record, catalogue: Catalogue, window: int, caller: str | None
+) -> events.TaskSubmitted | events.CancelRequested:
+    """A request as an event of its task.  Raises RequestInvalid with all the rules that it breaks."""
+    try:
+        request = parse_request(record.value)
+    except RequestInvalid as invalid:
+        if invalid.filters is None:
+            raise
+        raise replace(invalid, errors=(*invalid.errors, *catalogue.errors(invalid.filters))) from None
+    if caller not in (None, request.user_id):
+        raise _of_another_user(request)
+    if isinstance(request, CancelRequest):
+        return events.CancelRequested(request.task_id, request.user_id, request.request_id)
+    task = task_id(request.user_id, request.request_id)
+    return events.TaskSubmitted(
+        task_id=task,
+        user_id=request.user_id,
+        request_id=request.request_id,
+        project_id=request.project_id,
+        task_name=request.task_name,
+        body_hash=request.body_hash(),
+        requested_at=record.timestamp,
+        plan=plan_request(request, catalogue, task, window),
+    )
+
+
+def _of_another_user(request: Request) -> RequestInvalid:
+    error = events.FieldError("user_id", "must be the user of the authorization header")
+    return RequestInvalid((error,), "not_authorized", request.type, request.user_id, request.request_id)
+
+
+def refusal(record: Record, invalid: RequestInvalid) -> events.TaskRefused | None:
+    """What tells a user that a request was refused; None where no user can be read."""
+    if invalid.user_id is None:
+        return None
+    task = (
+        task_id(invalid.user_id, invalid.request_id)
+        if invalid.request_id
+        else record_task_id(record.topic, record.partition, record.offset)
+    )
+    return events.TaskRefused(
+        task_id=task,
+        user_id=invalid.user_id,
+        request_id=invalid.request_id,
+        project_id=invalid.project_id,
+        task_name=invalid.task_name,
+        type=invalid.type,
+        body_hash=hashlib.sha256(record.value or b"").digest(),
+        requested_at=record.timestamp,
+        code=invalid.code,
+        message=str(invalid),
+        errors=invalid.errors,
+        details=invalid.details,
+    )

@@ -1,0 +1,74 @@
+"""prefixes -> load -> table `prefixes`: the prefix data of the area codes that this worker owns."""
+
+import asyncio
+from collections import OrderedDict
+
+from agents.delivery import Delivery, Record, pure
+from agents.faust_workarounds import Table
+from pipeline.errors import BatchImpossible
+from pipeline.prefixes import AreaCode
+from schemas import codec, events
+
+POLL_SECONDS = 0.02
+
+
+def prefix_key(area_code: str, version: int) -> bytes:
+    """Key of an area code's data in one version, on the topic and in the table."""
+    return f"{area_code}|{version}".encode()
+
+
+class Load:
+    """The step load: copies what the import wrote into the table, where allocate and enrich find it."""
+
+    def __init__(self, delivery: Delivery, table: Table) -> None:
+        self._delivery, self._table = delivery, table
+
+    async def __call__(self, record: Record) -> None:
+        """One area code in one version; a tombstone withdraws it. `current` is for the catalogue alone."""
+        if record.key is None or b"|" not in record.key:
+            return
+        if record.value is None:
+            await self._delivery.written(self._table.remove(record.key))
+            return
+        with pure():
+            record.event(events.PrefixBlocks)
+        await self._delivery.written(self._table.put(record.key, record.value))
+
+
+class Prefixes:
+    """The table as allocate and enrich read it."""
+
+    def __init__(self, delivery: Delivery, table: Table, most: int = 512) -> None:
+        self._delivery, self._table, self._most = delivery, table, most
+        self._parsed: OrderedDict[bytes, AreaCode] = OrderedDict()  # immutable, so no rebalance outdates it
+
+    async def of(self, area_code: str, version: int, partition: int) -> AreaCode:
+        """The data of an area code in this version, waiting for one that is still to be loaded.
+
+        Raises BatchImpossible for a version older than all that the table has.
+        """
+        key = prefix_key(area_code, version)
+        if (parsed := self._parsed.get(key)) is None:
+            value = await self._delivery.within_deadline(
+                self._value(area_code, version, partition), f"prefix data of {area_code}, version {version}"
+            )
+            with pure():
+                event = codec.decode(value)
+                assert isinstance(event, events.PrefixBlocks)
+                parsed = self._parsed[key] = AreaCode(event)
+            if len(self._parsed) > self._most:
+                self._parsed.popitem(last=False)
+        self._parsed.move_to_end(key)
+        return parsed
+
+    async def _value(self, area_code: str, version: int, partition: int) -> bytes:
+        while (value := self._table.get(prefix_key(area_code, version))) is None:
+            rows = self._table.items_with_prefix(partition, f"{area_code}|".encode())
+            versions = [int(key.partition(b"|")[2]) for key, _ in rows]
+            if versions and version < min(versions):
+                raise BatchImpossible(
+                    "prefix_version_gone",
+                    f"version {version} of the prefix data of {area_code} is deleted; submit the request again",
+                )
+            await asyncio.sleep(POLL_SECONDS)
+        return bytes(value)

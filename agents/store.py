@@ -1,0 +1,124 @@
+"""numbers -> store -> PostgreSQL, task-events: one transaction a batch inserts its marker and copies its rows."""
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+from psycopg.errors import UniqueViolation
+
+from agents.database import Connection, Database
+from agents.delivery import Delivery, Record, pure, task_event
+from pipeline import numbering
+from pipeline.errors import BatchImpossible
+from pipeline.metrics import WorkerMetrics
+from schemas import events
+
+# PostgreSQL's binary COPY format, one fixed-width row of (number, batch_id, prefix_id): field count, then the
+# length and value of each field, all big-endian (PostgreSQL documentation, COPY, "Binary Format")
+COPY_ROW = np.dtype(
+    [
+        ("fields", ">i2"),
+        ("number_length", ">i4"),
+        ("number", ">i8"),
+        ("batch_length", ">i4"),
+        ("batch", ">i4"),
+        ("prefix_length", ">i4"),
+        ("prefix", ">i4"),
+    ]
+)
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+
+INSERT_MARKER = """
+INSERT INTO batches (task_id, batch_no, user_id, project_id, area_code, count, prefix_version, verdict)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id
+"""
+SELECT_MARKER = "SELECT area_code, count FROM batches WHERE task_id = %s AND batch_no = %s"
+COPY_NUMBERS = "COPY numbers (number, batch_id, prefix_id) FROM STDIN (FORMAT BINARY)"
+
+
+class Store:
+    """The step store."""
+
+    def __init__(self, delivery: Delivery, database: Database, metrics: WorkerMetrics) -> None:
+        self._delivery, self._database, self._metrics = delivery, database, metrics
+
+    async def __call__(self, record: Record) -> None:
+        """One enriched batch: durable, then reported with the count that is durable."""
+        with pure():
+            batch = record.event(events.NumbersEnriched)
+            numbers, prefix_ids = columns(batch)
+        started = time.perf_counter()
+        count = await self._delivery.within_deadline(
+            self._stored(batch, numbers, prefix_ids), "commit of PostgreSQL"
+        )
+        self._metrics.store_seconds.observe(time.perf_counter() - started)
+        stored = events.BatchStored(batch.task_id, batch.user_id, batch.batch, batch.area_code, batch.asked, count)
+        await self._delivery.send(task_event(stored))
+
+    async def _stored(
+        self, batch: events.NumbersEnriched, numbers: npt.NDArray[np.int64], prefix_ids: npt.NDArray[np.int32]
+    ) -> int:
+        """Rows of the batch that are durable.  Raises BatchImpossible where the database holds a number already."""
+        try:
+            async with self._database.transaction() as connection:
+                batch_id = await self._insert_marker(connection, batch)
+                if batch_id is None:
+                    return await self._marked_count(connection, batch)
+                async with connection.cursor().copy(COPY_NUMBERS) as copy:
+                    await copy.write(copy_rows(numbers, batch_id, prefix_ids))
+        except UniqueViolation as error:
+            self._metrics.ledger_conflicts.inc()
+            raise BatchImpossible(
+                "ledger_conflict",
+                f"PostgreSQL holds a number of this batch already: {error.diag.message_detail}",
+            ) from error
+        self._metrics.numbers.labels("stored").inc(len(numbers))
+        return len(numbers)
+
+    async def _insert_marker(self, connection: Connection, batch: events.NumbersEnriched) -> int | None:
+        row = await (
+            await connection.execute(
+                INSERT_MARKER,
+                (
+                    batch.task_id,
+                    batch.batch,
+                    batch.user_id,
+                    batch.project_id,
+                    int(batch.area_code),
+                    batch.count,
+                    batch.prefix_version,
+                    batch.verdict,
+                ),
+            )
+        ).fetchone()
+        return row[0] if row else None
+
+    async def _marked_count(self, connection: Connection, batch: events.NumbersEnriched) -> int:
+        """The count of a batch that is there already; another content under its identity is an alarm."""
+        row = await (await connection.execute(SELECT_MARKER, (batch.task_id, batch.batch))).fetchone()
+        if row != (int(batch.area_code), batch.count):
+            self._metrics.ledger_conflicts.inc()
+            raise BatchImpossible(
+                "ledger_conflict",
+                f"the batch is stored with area code and count {row}, "
+                f"and came again with ({batch.area_code}, {batch.count})",
+            )
+        return batch.count
+
+
+def columns(batch: events.NumbersEnriched) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """E.164 numbers and prefix ids of a batch.  Raises ValueError where their lengths disagree."""
+    numbers = np.frombuffer(batch.numbers, "<u4")
+    prefix_ids = np.frombuffer(batch.prefix_ids, "<i4").astype(np.int32)
+    if not len(numbers) == len(prefix_ids) == batch.count:
+        raise ValueError(f"{len(numbers)} numbers, {len(prefix_ids)} prefix ids, count {batch.count}")
+    return numbering.e164(batch.area_code, numbers), prefix_ids
+
+
+def copy_rows(numbers: npt.NDArray[np.int64], batch_id: int, prefix_ids: npt.NDArray[np.int32]) -> bytes:
+    """The rows of a batch as the input of a binary COPY."""
+    rows = np.empty(len(numbers), COPY_ROW)
+    rows["fields"], rows["number_length"], rows["batch_length"], rows["prefix_length"] = 3, 8, 4, 4
+    rows["number"], rows["batch"], rows["prefix"] = numbers, batch_id, prefix_ids
+    return COPY_HEADER + rows.tobytes() + COPY_TRAILER
