@@ -27,9 +27,7 @@ class DirectoryInUseError(EmbeddedError):
 
     def __str__(self) -> str:
         holder = f"process {self.pid}" if self.pid else "another run"
-        return (
-            f"{self.directory} is in use by {holder}: stop that one, or give this run another state directory"
-        )
+        return f"{self.directory} is in use by {holder}: stop that one, or give this run another state directory"
 
 
 class PortTakenError(EmbeddedError):

@@ -56,9 +56,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(account, "can_run_as", can_run_as)
 
 
-def run_as_nobody(
-    program: str, script: str, *arguments: Path, home: Path
-) -> subprocess.CompletedProcess[str]:
+def run_as_nobody(program: str, script: str, *arguments: Path, home: Path) -> subprocess.CompletedProcess[str]:
     """Run a Python script, with this environment's packages, as a user who owns nothing but `home`."""
     nobody = pwd.getpwnam("nobody")
     return subprocess.run(
@@ -95,9 +93,7 @@ def test_both_servers_run_as_an_ordinary_user(open_dir: Path, kafka_server: Kafk
     # a Python under root's home is closed to others: the system's of the same version does as well
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     programs = [sys.executable, *filter(None, [shutil.which(version, path=os.defpath)])]
-    usable = [
-        path for path in programs if run_as_nobody(path, "import embedded", home=open_dir).returncode == 0
-    ]
+    usable = [path for path in programs if run_as_nobody(path, "import embedded", home=open_dir).returncode == 0]
     if not usable:
         pytest.skip(f"an ordinary user can run none of {programs} with this environment's packages")
     shutil.copytree(cache_directory(), open_dir / "caches/numberline/jars")
@@ -139,9 +135,7 @@ def test_a_directory_closed_to_the_stand_in_is_named(open_dir: Path, monkeypatch
         Postgres(open_dir).start()
 
 
-def test_root_that_can_be_nobody_else_is_told_what_to_do(
-    open_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_that_can_be_nobody_else_is_told_what_to_do(open_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the ways out."""
     forbid(monkeypatch, "namespace", "65534", str(pwd.getpwnam("daemon").pw_uid))
     with pytest.raises(NoAccountError, match="start this program as an ordinary user, or run the container"):

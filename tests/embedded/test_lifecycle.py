@@ -24,9 +24,9 @@ with Kafka(sys.argv[1]) as kafka, Postgres(sys.argv[1]) as postgres:
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def state_dir() -> Iterator[Path]:
-    """A directory whose path is short enough for a socket."""
+    """A directory for the module: its tests start one after the other on the same data, as a user does."""
     with tempfile.TemporaryDirectory(prefix="numberline-test-") as name:
         yield Path(name)
 
@@ -41,8 +41,7 @@ def test_a_second_run_on_a_directory_is_refused(
     with pytest.raises(DirectoryInUseError) as error:
         second.start()
     assert str(error.value) == (
-        f"{first.home} is in use by process {os.getpid()}: "
-        "stop that one, or give this run another state directory"
+        f"{first.home} is in use by process {os.getpid()}: stop that one, or give this run another state directory"
     )
     second.stop()
     assert first.alive()

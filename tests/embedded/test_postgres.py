@@ -15,9 +15,9 @@ from embedded.postgres import find_programs
 from tests.embedded.processes import family, listeners, running, wait_until
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def state_dir() -> Iterator[Path]:
-    """A directory whose path is short enough for a socket."""
+    """A directory for the module: its tests start one after the other on the same data, as a user does."""
     with tempfile.TemporaryDirectory(prefix="numberline-test-") as name:
         yield Path(name)
 
@@ -81,9 +81,7 @@ def test_comes_back_at_the_same_address_with_its_data_after_kill_9(state_dir: Pa
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ):
-            active = (
-                "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%1e10%%' AND pid <> %s"
-            )
+            active = "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%1e10%%' AND pid <> %s"
             own = witness.info.backend_pid
             assert wait_until(lambda: witness.execute(active, [own]).fetchone() is not None)
             processes = family(first_pid)
@@ -138,10 +136,10 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(state_dir: Path) ->
 
 def test_an_interrupted_first_start_leaves_nothing_in_the_way(state_dir: Path) -> None:
     """Data is made aside and renamed when whole."""
-    half = state_dir / "postgres" / "data.new"
+    half = state_dir / "half" / "postgres" / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
-    with Postgres(state_dir) as postgres:
+    with Postgres(state_dir / "half") as postgres:
         assert show(postgres.url, "fsync") == "on"
     assert not half.exists()
 
