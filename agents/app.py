@@ -11,7 +11,7 @@ from agents.allocate import Allocate
 from agents.catalogue import CatalogueReader
 from agents.coordinate import Coordinate
 from agents.database import Database
-from agents.delivery import Delivery, register
+from agents.delivery import Delivery, register, run_beside
 from agents.enrich import Enrich
 from agents.intake import Intake
 from agents.prefixes import Load, Prefixes
@@ -48,7 +48,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
         settings.deadline_seconds,
         metrics,
     )
-    catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, metrics)
+    catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
     tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
     prefixes = Prefixes(delivery, prefix_table)
     coordinate = Coordinate(delivery, tasks, metrics)
@@ -65,7 +65,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     for topic, name, step in steps:
         register(app, delivery, topic, name, step, settings.namespace)
     forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
-    app.task(catalogues.run)
+    run_beside(app, "catalogue", catalogues.run)
     return WorkerParts(app, delivery, database, catalogues)
 
 

@@ -17,9 +17,10 @@ log = logging.getLogger(__name__)
 class CatalogueReader:
     """Keeps the catalogue of the current version; an older one is dropped when a newer one is whole."""
 
-    def __init__(self, bootstrap_servers: str, namespace: str, metrics: WorkerMetrics) -> None:
+    def __init__(self, bootstrap_servers: str, namespace: str, partitions: int, metrics: WorkerMetrics) -> None:
         self._bootstrap_servers, self._metrics = bootstrap_servers, metrics
-        self._topic = topics.topic_name(namespace, topics.PREFIXES)
+        topic = topics.topic_name(namespace, topics.PREFIXES)
+        self._partitions = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._blocks: dict[tuple[int, str], events.PrefixBlocks] = {}
         self._announced: events.PrefixCurrent | None = None
         self._catalogue: Catalogue | None = None
@@ -39,8 +40,7 @@ class CatalogueReader:
         )
         await consumer.start()
         try:
-            partitions = consumer.partitions_for_topic(self._topic) or set()
-            consumer.assign([TopicPartition(self._topic, partition) for partition in sorted(partitions)])
+            consumer.assign(self._partitions)
             await consumer.seek_to_beginning()
             while True:
                 batches = await consumer.getmany(timeout_ms=1000)

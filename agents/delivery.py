@@ -219,7 +219,21 @@ def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step:
                 raise
             await stream.ack(event)
 
+    run.__name__ = run.__qualname__ = name  # what Faust's log calls it
     app.agent(source, name=name, isolated_partitions=True)(run)
+
+
+def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None:
+    """Run something for as long as the worker; should it fail, the worker ends."""
+
+    async def run() -> None:
+        try:
+            await body()
+        except Exception as error:
+            end_soon(name)
+            await app.crash(error)
+
+    app.task(run)
 
 
 def end_soon(name: str) -> None:

@@ -71,7 +71,7 @@ def _f1_commit_only_what_is_acked() -> None:
             self._next_offset.pop(partition, None)
         await revoked_(self, revoked)
 
-    def _new_offset(self: Any, partition: Any) -> int | None:
+    def _new_offset(self: Any, partition: Any) -> Any:
         self._acked[partition].clear()
         self._acked_index[partition].clear()
         return next(iter(self._in_flight.get(partition, ())), self._next_offset.get(partition))

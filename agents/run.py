@@ -1,0 +1,46 @@
+"""One worker process, from its settings to its end."""
+
+import asyncio
+import logging
+from typing import NoReturn
+
+import faust
+from prometheus_client import CollectorRegistry, start_http_server
+
+from agents.app import build_worker
+from agents.preflight import preflight
+from pipeline.errors import RefusedToStart
+from pipeline.metrics import WorkerMetrics
+from pipeline.settings import Settings, variable
+
+DEFAULT_METRICS_PORT = 9101
+
+
+def run_worker(settings: Settings) -> NoReturn:
+    """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises RefusedToStart."""
+    partitions = asyncio.run(preflight(settings))
+    registry = CollectorRegistry()
+    serve_metrics(registry, settings)
+    directory = settings.state_dir.absolute() / "workers" / settings.worker_id
+    directory.mkdir(parents=True, exist_ok=True)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    parts = build_worker(settings, partitions, WorkerMetrics(registry))
+    worker = faust.Worker(
+        parts.app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
+    )
+    worker.spinner = None  # a progress spinner for terminals
+    logging.getLogger(__name__).info("worker %s starts, %d partitions", settings.worker_id, partitions)
+    worker.execute_from_commandline()
+
+
+def serve_metrics(registry: CollectorRegistry, settings: Settings) -> None:
+    """Prometheus metrics on their port.  Raises RefusedToStart where it is taken."""
+    port = DEFAULT_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
+    try:
+        start_http_server(port, settings.host, registry)
+    except OSError as error:
+        raise RefusedToStart(
+            f"the metrics port {settings.host}:{port} cannot be used: {error.strerror}",
+            f"Set {variable('metrics_port')} to another, or to 0 for a free one.",
+        ) from None

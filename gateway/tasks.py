@@ -1,0 +1,58 @@
+"""What a gateway remembers of the progress topic: active tasks, and the last sequence of ended ones. No I/O."""
+
+from collections.abc import Iterator
+
+from schemas import topics
+from schemas.events import TaskProgress
+
+RUNNING = "running"
+DAY_MS = 86_400_000
+DAYS_KEPT = (topics.PROGRESS.retention.days if topics.PROGRESS.retention else 0) + 1
+
+
+class TaskMemory:
+    """The newest state of every active task, by user; of ended tasks only the sequence.
+
+    A sequence not above the last one is a repetition, or a zombie's: it must not revive an ended task (design
+    rule 9). Sequences of ended tasks are kept by the day of their record, for as long as the topic keeps it.
+    """
+
+    def __init__(self) -> None:
+        self._active: dict[str, dict[str, TaskProgress]] = {}
+        self._ended: dict[int, dict[str, int]] = {}  # day since the epoch -> task -> sequence
+        self.active_count = 0
+
+    def take(self, progress: TaskProgress, record_time: int) -> bool:
+        """Whether it is news. record_time: of its record, ms since the epoch."""
+        of_user = self._active.get(progress.user_id, {})
+        known = of_user.get(progress.task_id)
+        last = known.sequence if known else self._ended_sequence(progress.task_id)
+        if progress.sequence <= last:
+            return False
+        if progress.status == RUNNING:
+            self._active.setdefault(progress.user_id, of_user)[progress.task_id] = progress
+            self.active_count += known is None
+            return True
+        if known is not None:
+            del of_user[progress.task_id]
+            self.active_count -= 1
+            if not of_user:
+                del self._active[progress.user_id]
+        self._remember_end(progress, record_time // DAY_MS)
+        return True
+
+    def active(self, user_id: str) -> Iterator[TaskProgress]:
+        """The user's active tasks, in the order in which they began."""
+        return iter(self._active.get(user_id, {}).values())
+
+    def find_active(self, user_id: str, task_id: str) -> TaskProgress | None:
+        """An active task of this user; another user's is as unknown as none."""
+        return self._active.get(user_id, {}).get(task_id)
+
+    def _ended_sequence(self, task_id: str) -> int:
+        return max((day.get(task_id, 0) for day in self._ended.values()), default=0)
+
+    def _remember_end(self, progress: TaskProgress, day: int) -> None:
+        self._ended.setdefault(day, {})[progress.task_id] = progress.sequence
+        for old in [one for one in self._ended if one <= max(self._ended) - DAYS_KEPT]:
+            del self._ended[old]

@@ -1,0 +1,1 @@
+"""`numberline init`: topics, tables and the shipped prefix data; safe to repeat."""

@@ -1,0 +1,25 @@
+"""All that `numberline init` does, in order."""
+
+import asyncio
+from collections.abc import Callable
+
+from numberline.setup import database, prefixes, topics
+from pipeline.settings import Settings
+
+
+def init(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make an installation out of an empty broker and an empty database, or bring one up to date."""
+    url = settings.database_url.get_secret_value()
+    database.upgrade(url)
+    partitions = database.remember_partitions(url, settings.partitions)
+    say("tables are up to date")
+    created = asyncio.run(
+        topics.create_topics(
+            settings.kafka_bootstrap_servers, settings.namespace, partitions, settings.replication_factor
+        )
+    )
+    say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
+    version = asyncio.run(
+        prefixes.load_shipped(url, settings.kafka_bootstrap_servers, settings.namespace, partitions)
+    )
+    say(f"prefix data: version {version.version}, {version.rows:,} rows")
