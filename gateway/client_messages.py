@@ -71,7 +71,7 @@ _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Fiel
 
 @dataclass
 class MessageInvalid(ValueError):
-    """A message that breaks rules, never quoted: it may hold a token. Never sent as an exception's text alone."""
+    """A message that breaks rules; it is never quoted, for it may hold a token."""
 
     errors: tuple[FieldError, ...]
 

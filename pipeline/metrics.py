@@ -98,4 +98,15 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.progress_coalesced = Counter(
+            "numberline_progress_coalesced",
+            "Progress messages left out for slow readers, because a newer one of the same task waited.",
+            registry=registry,
+        )
+        self.fan_out_seconds = Histogram(
+            "numberline_fan_out_seconds",
+            "From a progress record's timestamp to the connections of its user.",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.active_tasks = Gauge("numberline_active_tasks", "Tasks known that have not ended.", registry=registry)

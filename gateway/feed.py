@@ -1,0 +1,153 @@
+"""The progress topic -> the hub: every partition from its beginning, without a group."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from gateway.hub import Hub
+from pipeline.errors import NumberlineError
+from pipeline.metrics import GatewayMetrics
+from pipeline.settings import Settings
+from schemas import codec, topics
+from schemas.events import RequestRejected, TaskProgress
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+# a partition just read is asked for again only when the fetch that runs has ended: this is the added latency
+FETCH_WAIT_MS = 20
+RECORDS_A_TURN = 32  # then the connections get theirs
+STOP_SECONDS = 0.3
+
+
+@dataclass
+class FeedBroken(NumberlineError):
+    """The topic cannot be read on without leaving records out: the process ends with 1 and is restarted."""
+
+    topic: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the topic {self.topic} cannot be read on without a gap: {self.reason}"
+
+
+class _TopicMissing(Exception):
+    pass
+
+
+class Feed:
+    """Reads for ever. waiting_for: why clients cannot be served yet; None once it has caught up."""
+
+    def __init__(self, settings: Settings, hub: Hub, metrics: GatewayMetrics) -> None:
+        self._bootstrap_servers = settings.kafka_bootstrap_servers
+        self._topic = topics.topic_name(settings.namespace, topics.PROGRESS)
+        self._hub, self._metrics = hub, metrics
+        self.waiting_for: str | None = "Kafka has not answered yet"
+
+    async def run(self) -> None:
+        """Never returns.  Raises FeedBroken."""
+        consumer, ends = await self._connect()
+        try:
+            await self._read(consumer, ends)
+        except OffsetOutOfRangeError as error:
+            raise FeedBroken(self._topic, f"positions {error.args[0]} are out of range") from error
+        except KafkaError as error:
+            raise FeedBroken(self._topic, repr(error)) from error
+        finally:
+            await _stop(consumer)
+
+    async def _connect(self) -> tuple[AIOKafkaConsumer, Mapping[TopicPartition, int]]:
+        """A consumer at the beginning of every partition, and the partitions' ends; waits for Kafka."""
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap_servers,
+                client_id="numberline-gateway",
+                auto_offset_reset="none",  # never skip silently
+                enable_auto_commit=False,
+                fetch_max_wait_ms=FETCH_WAIT_MS,
+            )
+            try:
+                return consumer, await self._begin(consumer)
+            except _TopicMissing:
+                await _stop(consumer)
+                self._wait(f"the topic {self._topic} is missing: run `numberline init`")
+            except KafkaError as error:
+                await _stop(consumer)
+                self._wait(f"Kafka at {self._bootstrap_servers} does not answer: {error}")
+            except BaseException:
+                await _stop(consumer)
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _wait(self, reason: str) -> None:
+        if reason != self.waiting_for:
+            log.warning("%s; waiting", reason)
+        self.waiting_for = reason
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, int]:
+        await consumer.start()
+        # all topics came with the first answer; asking for one by name could create it
+        numbers = consumer.partitions_for_topic(self._topic)
+        if not numbers:
+            raise _TopicMissing
+        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        for partition, offset in (await consumer.beginning_offsets(partitions)).items():
+            consumer.seek(partition, offset)
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
+        self.waiting_for = f"still reading the topic {self._topic}"
+        return ends
+
+    async def _read(self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
+        taken = 0
+        while True:
+            if self.waiting_for is not None and await _has_reached(consumer, ends):
+                self.waiting_for = None
+                log.info("read %s: %d tasks are active", self._topic, self._hub.tasks.active_count)
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                for record in records:
+                    outcome = self._take(record)
+                    self._metrics.progress_records.labels(outcome).inc()
+                    taken += 1
+                    if taken % RECORDS_A_TURN == 0:
+                        await asyncio.sleep(0)
+            self._metrics.active_tasks.set(self._hub.tasks.active_count)
+
+    def _take(self, record: ConsumerRecord) -> str:
+        """Publish a record; one that cannot be read says so in the log and is left out."""
+        place = f"{self._topic} partition {record.partition} offset {record.offset}"
+        try:
+            event = codec.decode(record.value or b"")
+            if not isinstance(event, TaskProgress | RequestRejected):
+                log.error("%s is a %s, which does not belong there", place, type(event).__name__)
+                return "unreadable"
+            outcome = self._hub.publish(event, record.timestamp, f"{record.partition}-{record.offset}")
+        except codec.CodecError as error:
+            log.error("%s cannot be read: %s", place, error)
+            return "unreadable"
+        except Exception:  # a property of this one record: the next must not suffer
+            log.exception("%s cannot be told", place)
+            return "unreadable"
+        if self.waiting_for is None:
+            self._metrics.fan_out_seconds.observe(max(0.0, time.time() - record.timestamp / 1000))
+        return outcome
+
+
+async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return False
+    return True
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Let go of Kafka, which may be away."""
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await consumer.stop()

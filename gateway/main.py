@@ -1,0 +1,94 @@
+"""The gateway's composition root: one process that serves until it is told to end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+
+from gateway.feed import Feed
+from gateway.hub import Hub
+from gateway.server import GatewayServer, port_refused
+from pipeline import tokens
+from pipeline.errors import SettingsInvalid
+from pipeline.metrics import GatewayMetrics
+from pipeline.settings import Settings, variable
+
+log = logging.getLogger(__name__)
+
+METRICS_PORT = 9102
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports that are open."""
+
+    gateway: int
+    metrics: int
+
+
+Ready = Callable[[Ports], None]
+
+
+def run(settings: Settings, *, ready: Ready | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, as `serve` does.  Raises what `serve` raises."""
+    asyncio.run(_serve_until_signalled(settings, ready))
+
+
+async def _serve_until_signalled(settings: Settings, ready: Ready | None) -> None:
+    serving = asyncio.create_task(serve(settings, ready=ready))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    log.info("the gateway has ended")
+
+
+async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
+    """Serve until cancelled; then every client is told 1001, within 2 s.
+
+    ready: told the ports once they are open; `/readyz` says when clients are served.
+    Raises SettingsInvalid without a secret, RefusedToStart for a taken port, FeedBroken where the topic
+    cannot be read on.
+    """
+    if settings.auth_secret is None:
+        raise SettingsInvalid({variable("auth_secret"): "must be set: the gateway checks tokens by it"})
+    secret = settings.auth_secret.get_secret_value()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = GatewayMetrics(registry)
+    hub = Hub()
+    feed = Feed(settings, hub, metrics)
+    server = GatewayServer(
+        settings,
+        hub,
+        metrics,
+        verify=lambda token: tokens.verify(secret, token, time.time()),
+        not_ready=lambda: feed.waiting_for,
+    )
+    with _metrics_port(settings, registry) as metrics_port:
+        async with server.listening() as gateway_port:
+            host = settings.host
+            log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)
+            if ready is not None:
+                ready(Ports(gateway_port, metrics_port))
+            await feed.run()
+
+
+@contextlib.contextmanager
+def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[int]:
+    port = METRICS_PORT if settings.metrics_port is None else settings.metrics_port
+    try:
+        server, thread = start_http_server(port, settings.host, registry)
+    except OSError as error:
+        raise port_refused(settings, "metrics_port", port, error) from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

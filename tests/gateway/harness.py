@@ -1,0 +1,132 @@
+"""A gateway in this process, without Kafka: tests publish to its hub; and a client that speaks JSON."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from gateway.hub import Hub
+from gateway.server import GatewayServer
+from pipeline import tokens
+from pipeline.metrics import GatewayMetrics
+from pipeline.settings import Settings
+from schemas.events import RequestRejected, TaskProgress
+from tests.gateway.events import CREATED, SECRET, token
+
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass
+class Gateway:
+    """A gateway's port and its hub. not_ready: what the feed would say."""
+
+    port: int = 0
+    hub: Hub = field(default_factory=Hub)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    not_ready: str | None = None
+    published: int = 0
+
+    def publish(self, *events: TaskProgress | RequestRejected) -> None:
+        """Records of one partition, in order."""
+        for event in events:
+            self.hub.publish(event, CREATED, f"0-{self.published}")
+            self.published += 1
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """The value of a sample."""
+        return self.registry.get_sample_value(name, labels)
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(**settings: Any) -> AsyncIterator[Gateway]:
+    """A gateway on a free port."""
+    gateway = Gateway()
+    server = GatewayServer(
+        Settings(**{"gateway_port": 0, **settings}),
+        gateway.hub,
+        GatewayMetrics(gateway.registry),
+        verify=lambda given: tokens.verify(SECRET, given, time.time()),
+        not_ready=lambda: gateway.not_ready,
+    )
+    async with server.listening() as gateway.port:
+        yield gateway
+
+
+class Client:
+    """A user's program."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def send(self, **message: Any) -> None:
+        """Send a JSON message."""
+        await self.socket.send(json.dumps(message))
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            frame = await self.socket.recv()
+        assert isinstance(frame, str)
+        message = json.loads(frame)
+        assert isinstance(message, dict)
+        return message
+
+    async def receive_until(self, type_: str) -> list[dict[str, Any]]:
+        """All messages up to the first of a type."""
+        messages = [await self.receive()]
+        while messages[-1]["type"] != type_:
+            messages.append(await self.receive())
+        return messages
+
+    async def before_pong(self) -> list[dict[str, Any]]:
+        """All that the gateway had for this client: what comes before the answer to a ping."""
+        await self.send(type="ping")
+        return (await self.receive_until("pong"))[:-1]
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """Code and reason, once the gateway has closed; messages before are skipped."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self.receive()
+        return self.socket.close_code, self.socket.close_reason
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    port: int, path: str = "/ws/tasks/ann/", header: str | None = None, **options: Any
+) -> AsyncIterator[Client]:
+    """A connection that has proved nothing yet, or what its header proves."""
+    headers = {} if header is None else {"Authorization": header}
+    url = f"ws://127.0.0.1:{port}{path}"
+    async with connect(url, additional_headers=headers, proxy=None, compression=None, **options) as socket:
+        yield Client(socket)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    port: int, user_id: str = "ann", channel: str = "tasks", **options: Any
+) -> AsyncIterator[Client]:
+    """An authenticated connection, past its first message."""
+    path, header = f"/ws/{channel}/{user_id}/", f"Bearer {token(user_id)}"
+    async with opened(port, path, header, **options) as client:
+        assert (await client.receive())["type"] == "connection_established"
+        yield client
+
+
+async def http_get(port: int, path: str) -> tuple[int, str]:
+    """Status and body of a plain HTTP request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), body

@@ -1,0 +1,54 @@
+"""What a gateway remembers of tasks."""
+
+from gateway.tasks import DAY_MS, DAYS_KEPT, TaskMemory
+from tests.gateway.events import CREATED, OTHER_TASK, TASK, ended, progressed, started
+
+
+def test_active_tasks_are_kept_by_user_in_their_newest_state() -> None:
+    memory = TaskMemory()
+    assert memory.take(started(), CREATED)
+    assert memory.take(started(task_id=OTHER_TASK), CREATED)
+    assert memory.take(progressed(2), CREATED)
+    assert list(memory.active("ann")) == [progressed(2), started(task_id=OTHER_TASK)]
+    assert list(memory.active("bob")) == []
+    assert memory.find_active("ann", TASK) == progressed(2)
+    assert memory.find_active("bob", TASK) is None
+    assert memory.active_count == 2
+
+
+def test_a_sequence_not_above_the_last_is_dropped() -> None:
+    memory = TaskMemory()
+    assert memory.take(progressed(3), CREATED)
+    assert not memory.take(progressed(3), CREATED)
+    assert not memory.take(progressed(2), CREATED)
+    assert list(memory.active("ann")) == [progressed(3)]
+    assert memory.active_count == 1
+
+
+def test_a_zombies_late_message_does_not_revive_an_ended_task() -> None:
+    memory = TaskMemory()
+    memory.take(started(), CREATED)
+    assert memory.take(ended(5, "completed"), CREATED)
+    assert not memory.take(progressed(4), CREATED)
+    assert not memory.take(ended(5, "completed"), CREATED)
+    assert list(memory.active("ann")) == []
+    assert memory.active_count == 0
+
+
+def test_a_refused_request_may_be_corrected() -> None:
+    memory = TaskMemory()
+    assert memory.take(ended(1, "failed"), CREATED)
+    assert memory.take(started(sequence=2), CREATED + 1)
+    assert list(memory.active("ann")) == [started(sequence=2)]
+    assert memory.take(ended(3, "completed"), CREATED + 2)
+    assert not memory.take(progressed(3), CREATED + 3)
+
+
+def test_sequences_of_ended_tasks_are_kept_as_long_as_the_topic_keeps_their_records() -> None:
+    memory = TaskMemory()
+    memory.take(ended(5, "completed"), CREATED)
+    later = CREATED + (DAYS_KEPT - 1) * DAY_MS
+    memory.take(ended(1, "failed", task_id=OTHER_TASK), later)
+    assert not memory.take(progressed(4), later)
+    memory.take(ended(2, "failed", task_id=OTHER_TASK), later + DAY_MS)
+    assert memory.take(progressed(4), later + DAY_MS)
