@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import NoReturn
 
 import faust
 from prometheus_client import CollectorRegistry, start_http_server
@@ -16,7 +15,7 @@ from pipeline.settings import Settings, variable
 DEFAULT_METRICS_PORT = 9101
 
 
-def run_worker(settings: Settings) -> NoReturn:
+def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises RefusedToStart."""
     partitions = asyncio.run(preflight(settings))
     registry = CollectorRegistry()

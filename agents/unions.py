@@ -36,9 +36,11 @@ def forget_at_rebalances(app: Any, metrics: WorkerMetrics, *unions: Unions[Any, 
 
     async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
         metrics.rebalances.inc()
+        metrics.ready.set(0)
         forget()
 
     async def complete(sender: Any, **kwargs: Any) -> None:
+        metrics.ready.set(1)
         forget()
 
     app.on_partitions_revoked.connect(revoked)

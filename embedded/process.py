@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedded import guard
@@ -16,7 +16,8 @@ from embedded.lock import DirectoryLock, process_exists
 class GuardedProcess:
     """A program under a guard, from construction on, in directory `home` and with its output in `log`.
 
-    Its processes share `lock`. Raises `ChildProcessError` where it cannot be run; the log says why.
+    Its processes share `lock`. environment: its own, or this process's.
+    Raises `ChildProcessError` where it cannot be run; the log says why.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class GuardedProcess:
         home: Path,
         log: Path,
         lock: DirectoryLock,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         arguments = [str(int(stop_signal)), str(os.getpid()), account.name, *command]
         with log.open("ab") as output:
@@ -35,6 +37,7 @@ class GuardedProcess:
                 [sys.executable, "-I", guard.__file__, *arguments],
                 bufsize=0,
                 cwd=home,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

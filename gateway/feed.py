@@ -92,9 +92,10 @@ class Feed:
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, int]:
         await consumer.start()
-        # all topics came with the first answer; asking for one by name could create it
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
+        if self._topic not in await consumer.topics():  # asked for by name, it could be created
+            raise _TopicMissing
+        await consumer.beginning_offsets([TopicPartition(self._topic, 0)])  # brings the topic's metadata
+        if not (numbers := consumer.partitions_for_topic(self._topic)):
             raise _TopicMissing
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)
@@ -148,6 +149,12 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition,
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     """Let go of Kafka, which may be away."""
+    await asyncio.sleep(0)  # aiokafka's stop fails where a task of its start has not run yet
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(STOP_SECONDS):
-            await consumer.stop()
+            try:
+                await consumer.stop()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # not one of the consumer's own tasks, whose end it lets through

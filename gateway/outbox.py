@@ -6,7 +6,8 @@ from gateway.messages import Message
 
 SLOW_MESSAGES = 64  # a reader this far behind gets the newest progress of each task
 MOST_MESSAGES = 1_024
-MOST_BYTES = 2 << 20
+SLOW_BYTES = 1 << 19
+MOST_BYTES = 2 << 20  # and one message more, for one alone may be as big
 
 
 class Overflow(Exception):
@@ -34,17 +35,13 @@ class Outbox:
     @property
     def slow(self) -> bool:
         """Whether its reader is so far behind that it should get no answers before it has caught up."""
-        return len(self._messages) >= SLOW_MESSAGES
+        return len(self._messages) >= SLOW_MESSAGES or self._bytes >= SLOW_BYTES
 
     def put(self, message: Message) -> None:
-        """One more message.
-
-        Raises Overflow; the connection must end then. A message too big for the bound passes where nothing
-        else waits.
-        """
-        if self._messages and self._bytes + len(message.text) > MOST_BYTES:
+        """One more message.  Raises Overflow; the connection must end then."""
+        if self._bytes > MOST_BYTES:
             self._coalesce()
-            if self._bytes + len(message.text) > MOST_BYTES:
+            if self._bytes > MOST_BYTES:
                 raise Overflow
         self._messages.append(message)
         self._bytes += len(message.text)

@@ -1,0 +1,1 @@
+"""What users import and run: the command line and the Python client."""

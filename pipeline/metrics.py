@@ -12,6 +12,9 @@ class WorkerMetrics:
     """What a worker counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.ready = Gauge(
+            "numberline_worker_ready", "1 when the worker has its partitions and its tables.", registry=registry
+        )
         self.records = Counter(
             "numberline_records", "Records that a step has acknowledged.", ["step"], registry=registry
         )

@@ -15,7 +15,7 @@ from schemas.events import AreaCodeShare, FieldError, Plan
 from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
 
-SPREAD = 64  # a small request is spread over at most so many batches: each costs a transaction
+SPREAD = 32  # a small request is spread over at most so many batches: each costs a transaction
 
 
 def plan_request(request: GenerateRequest, catalogue: Catalogue, task_id: str, window: int) -> Plan:

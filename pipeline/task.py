@@ -51,7 +51,6 @@ class Task:
     submitted: TaskSubmitted | None = None
     started_at: int = 0
     refusals: frozenset[bytes] = frozenset()
-    refused: TaskRefused | None = None
     cancel_request: str | None = None  # request_id of the cancel in force
     batches: FrozenBitMap = field(default_factory=FrozenBitMap)  # stored or failed
     delivered_by_code: Mapping[str, int] = field(default_factory=dict)
@@ -66,7 +65,7 @@ class Task:
             case TaskSubmitted():
                 return replace(more, submitted=event, started_at=at)
             case TaskRefused():
-                return replace(more, refusals=self.refusals | {event.body_hash}, refused=event)
+                return replace(more, refusals=self.refusals | {event.body_hash})
             case CancelRequested():
                 reason = Closing(True, 0, "cancelled", "cancelled by its user", sent)
                 return replace(more, cancel_request=event.request_id, closing=self._closing(reason))
@@ -168,7 +167,7 @@ class Task:
         if self.end is not None:
             return self.end
         if self.submitted is None:
-            return "failed" if self.refused else "running"
+            return "failed" if self.refusals else "running"
         if self.sent > self.done:
             return "running"
         if self.missing == 0:

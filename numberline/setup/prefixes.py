@@ -68,7 +68,10 @@ async def load_shipped(database_url: str, bootstrap_servers: str, namespace: str
 def _known_version(database_url: str, digest: bytes) -> Version | None:
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
-            "SELECT version, first_prefix_id, rows, published_at IS NOT NULL FROM prefix_versions WHERE sha256 = %s",
+            """
+            SELECT version, first_prefix_id, rows, published_at IS NOT NULL
+            FROM prefix_versions WHERE sha256 = %s
+            """,
             (digest,),
         ).fetchone()
     return Version(*row) if row else None

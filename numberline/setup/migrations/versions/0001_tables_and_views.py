@@ -56,7 +56,7 @@ CREATE TABLE batches (
 );
 COMMENT ON TABLE batches IS
     'One row a batch, written with its numbers: it marks the batch as stored. Rows are never deleted.';
-COMMENT ON COLUMN batches.verdict IS 'reason code that holds for each of its numbers, where validation was asked for';
+COMMENT ON COLUMN batches.verdict IS 'reason code of each of its numbers, where validation was asked for';
 CREATE INDEX batches_user ON batches (user_id, batch_id);
 CREATE INDEX batches_project ON batches (project_id, batch_id) WHERE project_id IS NOT NULL;
 

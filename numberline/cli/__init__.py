@@ -1,0 +1,51 @@
+"""The command line: `numberline COMMAND`; one file a group of commands."""
+
+import sys
+
+import click
+
+from numberline.cli.processes import gateway, init, settings_table, up, worker
+from numberline.cli.tasks import cancel, generate, tasks
+from numberline.cli.tokens import token
+from numberline.cli.verify import verify
+from pipeline.errors import NumberlineError, RefusedToStart, SettingsInvalid
+
+FAILED, MISUSED = 1, 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="numberline")
+def cli() -> None:
+    """Give out North American phone numbers for tests, each one only once.
+
+    \b
+    On one machine:
+      numberline up                  a Kafka broker, PostgreSQL, a worker and the gateway
+      source .numberline/env         in another terminal: join them
+      numberline generate --area-code 415 --quantity 1000 --out numbers.csv
+
+    Settings come from NUMBERLINE_... variables alone; `numberline settings` lists them.
+    """
+
+
+for command in (up, init, worker, gateway, generate, tasks, cancel, token, verify, settings_table):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run a command. Exit 0: done; 1: it failed; 2: misused, or refused to start; 130: interrupted."""
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (SettingsInvalid, RefusedToStart) as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(MISUSED)
+    except NumberlineError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(FAILED)

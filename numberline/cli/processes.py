@@ -1,0 +1,75 @@
+"""up, init, worker, gateway: the processes of an installation; and the table of its settings."""
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from numberline.logs import set_up_logs
+from pipeline.settings import Settings, load_settings, variable
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  numberline up
+  numberline up --workers 2
+  numberline up --demo --quantity 100000
+"""
+)
+@click.option("--demo", is_flag=True, help="Submit one generation as user demo, and show its way.")
+@click.option("--quantity", default=10_000, show_default=True, help="Numbers that --demo asks for.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
+def up(demo: bool, quantity: int, workers: int) -> None:
+    """Start everything on this machine, and keep it up until Ctrl-C.
+
+    A real Kafka broker and a real PostgreSQL with their data in .numberline/ (NUMBERLINE_STATE_DIR), worker
+    processes and the gateway. What ends is started again. Nothing listens beyond this machine.
+    """
+    from numberline.up import run_up  # here, for it brings the embedded servers along
+
+    run_up(load_settings(), workers=workers, demo_quantity=quantity if demo else None)
+
+
+@click.command()
+def init() -> None:
+    """Create the topics and the tables, and load the shipped prefix data.
+
+    Safe to repeat: it makes what is missing and leaves the rest.
+    """
+    from numberline.setup.init import init as run_init
+
+    run_init(load_settings(), click.echo)
+
+
+@click.command()
+def worker() -> None:
+    """Run one worker, against the Kafka and the PostgreSQL that the environment names.
+
+    Give every worker a NUMBERLINE_WORKER_ID of its own. Whoever runs it is to start it again when it exits
+    with 1; with 2, a person must look.
+    """
+    from agents.run import run_worker
+
+    settings = load_settings()
+    set_up_logs(settings.log_level)
+    run_worker(settings)
+
+
+@click.command()
+def gateway() -> None:
+    """Run one WebSocket gateway; it keeps no state, so any number of them may run."""
+    from gateway.main import run
+
+    settings = load_settings()
+    set_up_logs(settings.log_level)
+    run(settings)
+
+
+@click.command("settings")
+def settings_table() -> None:
+    """List every setting: its variable, what it accepts, and its value without one."""
+    table = Table("variable", "what it is and accepts", "without it", box=None, pad_edge=False)
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None or "secret" in name or "url" in name else str(field.default)
+        table.add_row(variable(name), field.description, default)
+    Console(width=None if Console().is_terminal else 140).print(table)

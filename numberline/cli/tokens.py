@@ -1,0 +1,32 @@
+"""token: what a user needs at the gateway."""
+
+import re
+import time
+
+import click
+
+from numberline.client import secret_of
+from pipeline.settings import load_settings
+from pipeline.tokens import sign
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def check_user(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A user id as requests take it."""
+    if not IDENTIFIER.fullmatch(value):
+        raise click.BadParameter("must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+    return value
+
+
+@click.command(epilog="\b\nExample:\n  numberline token demo --hours 24\n")
+@click.argument("user", callback=check_user)
+@click.option(
+    "--hours", default=1, show_default=True, type=click.IntRange(1, 24 * 365), help="How long it is good."
+)
+def token(user: str, hours: int) -> None:
+    """Print a token by which USER can watch their tasks.
+
+    It is signed with NUMBERLINE_AUTH_SECRET: whoever has that secret can be every user.
+    """
+    click.echo(sign(secret_of(load_settings()), user, time.time(), hours * 3600))

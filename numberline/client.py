@@ -1,0 +1,140 @@
+"""Submits requests on Kafka and follows tasks on the gateway's WebSocket."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from numberline.errors import NotReachable
+from pipeline.errors import SettingsInvalid
+from pipeline.settings import Settings, variable
+from pipeline.tokens import sign
+from schemas import topics
+from schemas.requests import Request
+
+UP = "Start everything with `numberline up`, then `source .numberline/env`; or set {} yourself."
+SILENCE_SECONDS = 3.0
+ENDINGS = ("task_completed", "task_failed", "task_cancelled")
+
+
+class Client:
+    """One user's connection: requests go out on Kafka, answers come in on the WebSocket, in order."""
+
+    def __init__(
+        self, settings: Settings, user_id: str, producer: AIOKafkaProducer, socket: ClientConnection
+    ) -> None:
+        self._settings, self._user_id, self._producer, self._socket = settings, user_id, producer, socket
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, settings: Settings, user_id: str) -> AsyncIterator[Self]:
+        """A client that hears of every task submitted from now on.  Raises NotReachable."""
+        async with kafka_producer(settings) as producer, _gateway(settings, user_id) as socket:
+            yield cls(settings, user_id, producer, socket)
+
+    async def submit(self, request: Request) -> None:
+        """Send a request; returns when the broker has acknowledged it."""
+        await submit(self._settings, self._producer, request)
+
+    async def next_message(self) -> dict[str, Any] | None:
+        """What the gateway says next, None when it is silent for a while.  Raises NotReachable."""
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                message = json.loads(await self._socket.recv())
+        except TimeoutError:
+            return None
+        except ConnectionClosed as closed:
+            remedy = "The task goes on without being watched: `numberline tasks` shows it."
+            raise NotReachable("the gateway", f"it closed the connection ({closed})", remedy) from None
+        assert isinstance(message, dict)
+        return message
+
+    async def of_task(self, task_id: str, request_id: str) -> AsyncIterator[dict[str, Any] | None]:
+        """The messages about one task or request up to an ending or an error; None for each silence."""
+        while True:
+            message = await self.next_message()
+            if message is None:
+                yield None
+            elif message.get("task_id") == task_id or message.get("request_id") == request_id:
+                yield message
+                if message["type"] in ENDINGS or message["type"] == "error":
+                    return
+
+    async def ending(self, task_id: str, request_id: str) -> dict[str, Any]:
+        """The message that ends a task, or the error that answers a request."""
+        async for message in self.of_task(task_id, request_id):
+            if message is not None and (message["type"] in ENDINGS or message["type"] == "error"):
+                return message
+        raise AssertionError("the messages of a task end with its ending")
+
+
+def secret_of(settings: Settings) -> str:
+    """The secret that signs tokens.  Raises SettingsInvalid where none is set."""
+    if settings.auth_secret is None:
+        raise SettingsInvalid(
+            {variable("auth_secret"): "must be set, to the gateway's secret: `source .numberline/env` sets it"}
+        )
+    return settings.auth_secret.get_secret_value()
+
+
+def gateway_url(settings: Settings, user_id: str) -> str:
+    """Where a user's tasks are heard of."""
+    return f"ws://{settings.host}:{settings.gateway_port}/ws/tasks/{user_id}/"
+
+
+@asynccontextmanager
+async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that loses and repeats nothing.  Raises NotReachable."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=15_000,
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        servers = settings.kafka_bootstrap_servers
+        remedy = UP.format(variable("kafka_bootstrap_servers"))
+        raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from None
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request) -> None:
+    """Send a request, authorized where the installation asks for that; returns when it is acknowledged."""
+    body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
+    headers = []
+    if settings.auth_requests == "required":
+        token = sign(secret_of(settings), request.user_id, time.time(), body=body)
+        headers.append(("authorization", f"Bearer {token}".encode()))
+    name = topics.topic_name(settings.namespace, topics.REQUESTS)
+    await producer.send_and_wait(name, body, request.user_id.encode(), headers=headers)
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings, user_id: str) -> AsyncIterator[ClientConnection]:
+    token = sign(secret_of(settings), user_id, time.time(), lifetime_seconds=24 * 3600)
+    url = gateway_url(settings, user_id)
+    try:
+        socket = await connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None)
+        first = json.loads(await socket.recv())
+    except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as error:
+        remedy = UP.format(variable("gateway_port"))
+        raise NotReachable(f"the gateway {url}", str(error), remedy) from None
+    if first["type"] != "connection_established":
+        raise NotReachable(f"the gateway {url}", f"it answered {first}", "Look at its log.")
+    try:
+        yield socket
+    finally:
+        await socket.close()

@@ -1,0 +1,85 @@
+"""The numbers of a task out of PostgreSQL, as rows and as files."""
+
+import contextlib
+import csv
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+import psycopg
+from psycopg.rows import dict_row
+
+from numberline.errors import NotReachable
+from pipeline.settings import Settings, variable
+
+COLUMNS = (
+    "number",
+    "area_code",
+    "exchange",
+    "carrier",
+    "line_type",
+    "state",
+    "country",
+    "timezone",
+    "is_valid",
+    "validation_reason",
+    "prefix_data_version",
+)
+FORMATS = ("csv", "ndjson", "txt")
+FETCH_ROWS = 10_000
+
+# batch by batch, so that rows come in a fixed order without sorting the whole task
+SELECT_TASK = f"""
+SELECT {", ".join(COLUMNS)} FROM phone_numbers WHERE task_id = %s
+"""
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
+    """A connection for reading.  Raises NotReachable."""
+    try:
+        connection = psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10)
+    except psycopg.OperationalError as error:
+        remedy = f"`numberline up` starts one; {variable('database_url')} names it."
+        raise NotReachable("PostgreSQL", str(error).strip(), remedy) from None
+    with connection:
+        yield connection
+
+
+def task_rows(
+    connection: psycopg.Connection[Any], task_id: str, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of a task, fetched as they are used."""
+    with connection.cursor(name="numberline_export", row_factory=dict_row) as cursor:
+        cursor.itersize = FETCH_ROWS
+        cursor.execute(SELECT_TASK + ("LIMIT %s" if limit else ""), (task_id, limit) if limit else (task_id,))
+        yield from cursor
+
+
+def write_rows(rows: Iterator[dict[str, Any]], format_: str, out: TextIO, each: Callable[[int], None]) -> int:
+    """Write rows as csv, ndjson or txt (the number alone); how many. each: told of every thousand rows."""
+    write = {"csv": _csv, "ndjson": _ndjson, "txt": _txt}[format_](out)
+    count = 0
+    for count, row in enumerate(rows, 1):
+        write(row)
+        if count % 1000 == 0:
+            each(1000)
+    each(count % 1000)
+    return count
+
+
+Writer = Callable[[dict[str, Any]], Any]
+
+
+def _csv(out: TextIO) -> Writer:
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    return writer.writerow
+
+
+def _ndjson(out: TextIO) -> Writer:
+    return lambda row: out.write(json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+
+def _txt(out: TextIO) -> Writer:
+    return lambda row: out.write(row["number"] + "\n")

@@ -1,0 +1,232 @@
+"""`numberline up`: the servers, the processes, and the supervisor that starts again what ends."""
+
+import contextlib
+import functools
+import os
+import secrets
+import shlex
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from embedded import EmbeddedError, Kafka, Postgres
+from numberline.demo import run_demo
+from numberline.processes import ManagedProcess
+from numberline.setup.init import init
+from pipeline.errors import NumberlineError, RefusedToStart
+from pipeline.settings import Settings, load_settings, variable
+from pipeline.tokens import sign
+
+console = Console(stderr=True, highlight=False)
+METRICS_PORTS = (9101, *range(9103, 9120))  # of the workers; 9102 is the gateway's
+READY_SECONDS = 60
+TOKEN_SECONDS = 12 * 3600
+
+
+def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
+    """Start everything and wait for Ctrl-C or SIGTERM.  Raises RefusedToStart, NumberlineError."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    state = settings.state_dir.absolute()
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with _servers(state) as (kafka, postgres):
+            environment = _environment(settings, state, kafka, postgres)
+            os.environ.update(environment)
+            settings = load_settings()
+            with _step("tables, topics and prefix data"):
+                init(settings, lambda text: None)
+            with _processes(settings, workers, state / "logs") as processes:
+                if not _all_ready(processes, settings, ended):
+                    return
+                with _env_file(state / "env", environment) as env_file:
+                    if demo_quantity and not ended.is_set():
+                        run_demo(settings, demo_quantity, console)
+                    _say_where(settings, env_file, state)
+                    _watch(processes, ended)
+    except EmbeddedError as error:
+        raise NumberlineError(str(error)) from error
+    finally:
+        console.print("stopped")
+
+
+@contextlib.contextmanager
+def _step(text: str) -> Iterator[None]:
+    started = time.perf_counter()
+    with console.status(f"{text} ..."):
+        yield
+    console.print(f"[green]✓[/] {text} [dim]{time.perf_counter() - started:.1f} s[/]")
+
+
+@contextlib.contextmanager
+def _servers(state: Path) -> Iterator[tuple[Kafka, Postgres]]:
+    with contextlib.ExitStack() as stack:
+        with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console) as bar:
+            download = bar.add_task("Kafka's jars, once", visible=False)
+
+            def show(done: int, total: int) -> None:
+                bar.update(download, completed=done, total=total, visible=True)
+
+            kafka = Kafka(state, on_progress=show)
+            with _quiet_step(bar, "Kafka broker"):
+                stack.enter_context(kafka)
+        with _step("PostgreSQL"):
+            postgres = stack.enter_context(Postgres(state))
+        yield kafka, postgres
+
+
+@contextlib.contextmanager
+def _quiet_step(bar: Progress, text: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    bar.console.print(f"[green]✓[/] {text} [dim]{time.perf_counter() - started:.1f} s[/]")
+
+
+def _environment(settings: Settings, state: Path, kafka: Kafka, postgres: Postgres) -> dict[str, str]:
+    """What every process of this installation, and any other program that joins, has to have set."""
+    given = {name: value for name, value in os.environ.items() if name.startswith("NUMBERLINE_")}
+    return given | {
+        variable("kafka_bootstrap_servers"): kafka.bootstrap_servers,
+        variable("database_url"): postgres.url,
+        variable("state_dir"): str(state),
+        variable("gateway_port"): str(settings.gateway_port),
+        variable("http_port"): str(settings.http_port),
+        variable("auth_secret"): _secret(settings, state / "secret"),
+    }
+
+
+def _secret(settings: Settings, file: Path) -> str:
+    """The secret that signs this installation's tokens: the one set, else made once and kept."""
+    if settings.auth_secret is not None:
+        return settings.auth_secret.get_secret_value()
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+@contextlib.contextmanager
+def _env_file(file: Path, environment: dict[str, str]) -> Iterator[Path]:
+    """The file to source, for as long as the servers run. It holds the secret: only its owner reads it."""
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+    part = file.with_suffix(".new")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    part.replace(file)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process and how to know that it is ready."""
+
+    process: ManagedProcess
+    ready: Callable[[], bool]
+
+
+@contextlib.contextmanager
+def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Service]]:
+    logs.mkdir(exist_ok=True)
+    services = []
+    for number in range(1, workers + 1):
+        name = f"worker-{number}"
+        port = METRICS_PORTS[number - 1] if settings.metrics_port is None else settings.metrics_port
+        own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
+        url = f"http://{settings.host}:{port}/metrics"
+        process = ManagedProcess(name, "worker", own, logs / f"{name}.log", console.print)
+        services.append(Service(process, functools.partial(_worker_ready, url)))
+    ready_url = f"http://{settings.host}:{settings.gateway_port}/readyz"
+    gateway = ManagedProcess("gateway", "gateway", {}, logs / "gateway.log", console.print)
+    services.append(Service(gateway, lambda: bool(_get(ready_url))))
+    try:
+        for service in services:
+            service.process.start()
+        yield services
+    finally:
+        for service in services:
+            service.process.ask_to_stop()
+        for service in services:
+            service.process.stop()
+
+
+def _worker_ready(metrics_url: str) -> bool:
+    return "\nnumberline_worker_ready 1.0" in _get(metrics_url)
+
+
+def _get(url: str) -> str:
+    """The body of a 200, else nothing."""
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:
+            return str(answer.read().decode())
+    except (urllib.error.URLError, OSError, ValueError):
+        return ""
+
+
+def _all_ready(services: list[Service], settings: Settings, ended: threading.Event) -> bool:
+    """Wait until every process is ready; False when told to end meanwhile.
+
+    Raises RefusedToStart with a process's own words where it exited.
+    """
+    for service in services:
+        with _step(service.process.name):
+            deadline = time.monotonic() + READY_SECONDS
+            while not service.ready():
+                if ended.is_set():
+                    return False
+                if (words := service.process.refused()) is not None:
+                    raise RefusedToStart(f"{service.process.name} refused to start:\n{words}", "")
+                if time.monotonic() > deadline:
+                    raise RefusedToStart(
+                        f"{service.process.name} was not ready within {READY_SECONDS} s",
+                        f"See {service.process.log}",
+                    )
+                ended.wait(0.1)
+    return True
+
+
+def _say_where(settings: Settings, env_file: Path, state: Path) -> None:
+    token = sign(os.environ[variable("auth_secret")], "demo", time.time(), TOKEN_SECONDS)
+    shown = env_file.relative_to(Path.cwd()) if env_file.is_relative_to(Path.cwd()) else env_file
+    command = Path(sys.argv[0])
+    executable = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    console.print(
+        f"""
+[bold]numberline is up[/]
+  WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
+  Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
+  PostgreSQL   {settings.database_url.get_secret_value()}
+  metrics      http://{settings.host}:{METRICS_PORTS[0]}/metrics (worker), :9102 (gateway)
+  logs         {state / "logs"}
+  token        {token}
+               (user demo, good for 12 hours)
+
+In another terminal:
+  source {shown}
+  {executable} generate --area-code 415 --quantity 1000 --out numbers.csv
+
+Ctrl-C stops everything; the data stays in {state}.
+""",
+        soft_wrap=True,
+    )
+
+
+def _watch(services: list[Service], ended: threading.Event) -> None:
+    while not ended.wait(0.5):
+        for service in services:
+            if (words := service.process.refused()) is not None:
+                raise RefusedToStart(f"{service.process.name} refuses to start again:\n{words}", "")
