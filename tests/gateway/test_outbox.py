@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.messages import Message
-from gateway.outbox import MOST_BYTES, MOST_MESSAGES, SLOW_MESSAGES, Outbox, Overflow
+from gateway.outbox import MOST_BYTES, MOST_MESSAGES, SLOW_BYTES, SLOW_MESSAGES, Outbox, Overflow
 
 
 def progress(task: str, number: int) -> Message:
@@ -60,21 +60,36 @@ def test_nothing_but_progress_is_dropped_and_too_much_of_it_overflows() -> None:
 
 def test_bytes_are_bounded_too_but_one_big_message_passes() -> None:
     outbox = Outbox()
+    outbox.put(other(0))
     outbox.put(Message("active_tasks", b"x" * (MOST_BYTES + 1)))
     with pytest.raises(Overflow):
         outbox.put(other(1))
-    assert len(emptied(outbox)) == 1
+    assert len(emptied(outbox)) == 2
     outbox.put(other(2))
     assert emptied(outbox) == [b"end2"]
 
 
 def test_progress_gives_way_to_what_must_fit() -> None:
     outbox = Outbox()
-    half = b"x" * (MOST_BYTES // 2)
-    outbox.put(Message("task_progress", half, "a"))
-    outbox.put(Message("task_progress", half, "a"))
+    most = b"x" * MOST_BYTES
+    outbox.put(Message("task_progress", most, "a"))
+    outbox.put(Message("task_progress", most, "a"))
     outbox.put(other(1))
-    assert emptied(outbox) == [half, b"end1"]
+    assert emptied(outbox) == [most, b"end1"]
+
+
+def test_a_reader_is_slow_by_messages_or_by_bytes() -> None:
+    outbox = Outbox()
+    for number in range(SLOW_MESSAGES - 1):
+        outbox.put(other(number))
+    assert not outbox.slow
+    outbox.put(other(SLOW_MESSAGES))
+    assert outbox.slow
+    emptied(outbox)
+    outbox.put(Message("active_tasks", b"x" * SLOW_BYTES))
+    assert outbox.slow
+    emptied(outbox)
+    assert not outbox.slow
 
 
 def test_a_reader_that_has_caught_up_gets_everything_again() -> None:
