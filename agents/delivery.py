@@ -62,7 +62,7 @@ class Outgoing:
 
     topic: topics.Topic
     key: bytes | None
-    value: bytes
+    value: bytes | None
     partition_key: str
     headers: Headers = ()
 
@@ -155,7 +155,7 @@ class Delivery:
         }
         kept = tuple(header for header in record.headers if header[0].lower() != "authorization")
         why = tuple((f"__streams.errors.{name}", text.encode()) for name, text in about.items())
-        return Outgoing(topics.DEADLETTERS, record.key, record.value or b"", f"{record.partition}", kept + why)
+        return Outgoing(topics.DEADLETTERS, record.key, record.value, f"{record.partition}", kept + why)
 
 
 def batch_headers(event: Any) -> Headers:
@@ -181,9 +181,10 @@ def batch_failed(record: Record, error: RecordError) -> events.BatchFailed | Non
         (error.code, error.message) if isinstance(error, BatchImpossible) else ("dead_letter", str(error))
     )
     try:
-        return events.BatchFailed(task.decode(), user.decode(), int(batch), code, message)
+        told = events.BatchFailed(task.decode(), user.decode(), int(batch), code, message)
     except ValueError:  # headers that we never write
         return None
+    return told if 0 <= told.batch < 1 << 31 else None
 
 
 def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step: Step, namespace: str) -> None:

@@ -1,0 +1,298 @@
+"""The delivery runtime: what is sent, in which order, when a record may be acknowledged, and what goes wrong."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from agents.delivery import Delivery, Headers, Outgoing, Record, batch_failed, pure
+from pipeline.errors import BatchImpossible, StepFailed, Unavailable, Unreadable
+from pipeline.metrics import WorkerMetrics
+from schemas import codec, events, topics
+from schemas.partitions import partition_for
+
+PARTITIONS = 8
+BATCH = (("user", b"ann"), ("task", b"1b4e28ba-2fa1-51d2-883f-0016d3cca427"), ("batch", b"7"))
+
+
+class Producer:
+    """Takes messages and acknowledges each when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.acknowledgements: list[asyncio.Future[None]] = []
+        self.arrived = asyncio.Semaphore(0)  # one release a message
+        self.at_once = True
+
+    async def send(self, *message: Any) -> Awaitable[None]:
+        """Faust's signature: topic, key, value, partition, timestamp, headers."""
+        self.sent.append(message)
+        self.arrived.release()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.at_once:
+            future.set_result(None)
+        self.acknowledgements.append(future)
+        return future
+
+
+class App:
+    """What Delivery uses of a Faust application."""
+
+    def __init__(self) -> None:
+        self.producer = Producer()
+
+
+@pytest.fixture
+async def app() -> App:
+    """An application with a producer that the test controls."""
+    return App()
+
+
+@pytest.fixture
+def delivery(app: App, metrics: WorkerMetrics) -> Delivery:
+    """A delivery of eight partitions and a deadline that no test waits for."""
+    return Delivery(app, "test", PARTITIONS, 60, metrics)
+
+
+def record(
+    topic: str = "test.numbers",
+    headers: Headers = BATCH,
+    value: bytes | None = b"\x00value",
+    key: bytes | None = b"212",
+) -> Record:
+    """A record of partition 3, offset 42."""
+    return Record(topic, 3, 42, 1_700_000_000_123, key, value, headers)
+
+
+def raising(error: BaseException) -> Any:
+    """A step that raises."""
+
+    async def step(_: Record) -> None:
+        raise error
+
+    return step
+
+
+def message(value: bytes, partition_key: str) -> Outgoing:
+    """A message that is known by its value."""
+    return Outgoing(topics.NUMBERS, b"key", value, partition_key, (("task", b"x"),))
+
+
+async def test_a_record_error_sends_the_whole_record_to_the_dead_letters(app: App, delivery: Delivery) -> None:
+    """Key, value and headers are as they were, the authorization aside, and headers say why and where from."""
+    headers = (*BATCH, ("Authorization", b"Bearer secret"), ("authorization", b"secret"), ("empty", b""))
+
+    await delivery.process("store", raising(Unreadable("no event")), record(headers=headers))
+
+    topic, key, value, partition, timestamp, sent = app.producer.sent[0]
+    assert (topic, key, value, timestamp) == ("test.deadletters", b"212", b"\x00value", None)
+    assert partition in range(PARTITIONS)
+    found = dict(sent)
+    assert found.pop("__streams.errors.stacktrace").startswith(b"Traceback")
+    assert found == {
+        "user": b"ann",
+        "task": b"1b4e28ba-2fa1-51d2-883f-0016d3cca427",
+        "batch": b"7",
+        "empty": b"",
+        "__streams.errors.exception": b"Unreadable",
+        "__streams.errors.message": b"no event",
+        "__streams.errors.topic": b"test.numbers",
+        "__streams.errors.partition": b"3",
+        "__streams.errors.offset": b"42",
+        "__streams.errors.stage": b"store",
+        "__streams.errors.reason": b"Unreadable",
+        "__streams.errors.timestamp": b"1700000000123",
+    }
+
+
+async def test_a_tombstone_stays_one_in_the_dead_letters(app: App, delivery: Delivery) -> None:
+    """A dead letter is the record as it was: no value is not an empty value."""
+    await delivery.process("intake", raising(Unreadable("empty")), record(value=None, key=None))
+
+    assert app.producer.sent[0][1:3] == (None, None)
+
+
+async def test_the_task_of_a_dead_batch_is_told(app: App, delivery: Delivery) -> None:
+    """The headers name the batch, so that the value need not be readable."""
+    await delivery.process("store", raising(Unreadable("no event")), record())
+
+    assert [sent[0] for sent in app.producer.sent] == ["test.deadletters", "test.task-events"]
+    _, key, value, partition, _, headers = app.producer.sent[1]
+    assert codec.decode(value) == events.BatchFailed(
+        "1b4e28ba-2fa1-51d2-883f-0016d3cca427", "ann", 7, "dead_letter", "no event"
+    )
+    assert (key, partition) == (b"ann", partition_for("ann", PARTITIONS))
+    assert tuple(headers) == BATCH
+
+
+async def test_an_impossible_batch_tells_its_own_reason(app: App, delivery: Delivery) -> None:
+    """Its code and message reach the user; the dead letter and the metric bear the code too."""
+    await delivery.process("store", raising(BatchImpossible("ledger_conflict", "held already")), record())
+
+    told = codec.decode(app.producer.sent[1][2])
+    assert isinstance(told, events.BatchFailed)
+    assert (told.code, told.message) == ("ledger_conflict", "held already")
+    assert dict(app.producer.sent[0][5])["__streams.errors.reason"] == b"ledger_conflict"
+
+
+async def test_dead_letters_are_counted(delivery: Delivery, metrics: WorkerMetrics) -> None:
+    """By step and reason; the record counts as dealt with."""
+    await delivery.process("store", raising(BatchImpossible("ledger_conflict", "held already")), record())
+
+    assert metrics.dead_letters.labels("store", "ledger_conflict")._value.get() == 1
+    assert metrics.records.labels("store")._value.get() == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "headers"),
+    [
+        ("test.requests", BATCH),  # a user may send such headers
+        ("test.task-events", BATCH),
+        ("test.numbers", BATCH[:2]),
+        ("test.numbers", (("user", b"ann"), ("task", b"x"), ("batch", b"seven"))),
+        ("test.numbers", (("user", b"ann"), ("task", b"\xff"), ("batch", b"7"))),
+        ("test.numbers", (("user", b"ann"), ("task", b"x"), ("batch", b"9" * 30))),
+        ("test.numbers", (("user", b"ann"), ("task", b"x"), ("batch", b"-1"))),
+    ],
+)
+async def test_nobody_is_told_of_a_record_without_a_readable_batch(
+    app: App, delivery: Delivery, topic: str, headers: Headers
+) -> None:
+    """It goes to the dead letters all the same, and the next record follows."""
+    await delivery.process("step", raising(StepFailed("broken")), record(topic, headers))
+
+    assert [sent[0] for sent in app.producer.sent] == ["test.deadletters"]
+
+
+async def test_another_exception_ends_the_step_and_sends_nothing(app: App, delivery: Delivery) -> None:
+    """It is no property of the record: the process is to end, and the record to come again."""
+    with pytest.raises(OSError, match="disk"):
+        await delivery.process("store", raising(OSError("disk")), record())
+    with pytest.raises(Unavailable):
+        await delivery.process("store", raising(Unavailable("commit", 1)), record())
+    assert app.producer.sent == []
+
+
+def test_what_a_pure_function_raises_belongs_to_the_record() -> None:
+    """Its exception becomes a StepFailed; our own errors and a lack of memory pass unchanged."""
+    with pytest.raises(StepFailed, match=r"^KeyError\('x'\)$"), pure():
+        raise KeyError("x")
+    with pytest.raises(Unreadable), pure():
+        raise Unreadable("no event")
+    with pytest.raises(Unavailable), pure():
+        raise Unavailable("program that draws by version 9", 0)
+    with pytest.raises(MemoryError), pure():
+        raise MemoryError
+
+
+async def test_send_returns_only_when_every_message_is_acknowledged(app: App, delivery: Delivery) -> None:
+    """All are handed over before the first acknowledgement is waited for."""
+    app.producer.at_once = False
+    sending = asyncio.create_task(delivery.send(message(b"1", "212"), message(b"2", "415")))
+    await app.producer.arrived.acquire()
+    await app.producer.arrived.acquire()
+
+    first, second = app.producer.acknowledgements
+    second.set_result(None)
+    await asyncio.sleep(0.01)
+    assert not sending.done()
+    first.set_result(None)
+    await sending
+
+
+async def test_a_refused_message_fails_the_send(app: App, delivery: Delivery) -> None:
+    """One refusal among many is an error of the step."""
+    app.producer.at_once = False
+    sending = asyncio.create_task(delivery.send(message(b"1", "212"), message(b"2", "415")))
+    await app.producer.arrived.acquire()
+    await app.producer.arrived.acquire()
+
+    app.producer.acknowledgements[0].set_result(None)
+    app.producer.acknowledgements[1].set_exception(OSError("too large"))
+    with pytest.raises(OSError, match="too large"):
+        await sending
+
+
+async def test_a_step_is_done_only_when_its_dead_letter_is_acknowledged(app: App, delivery: Delivery) -> None:
+    """Acknowledging the record before would lose it."""
+    app.producer.at_once = False
+    processing = asyncio.create_task(delivery.process("store", raising(Unreadable("x")), record(headers=())))
+    await app.producer.arrived.acquire()
+    await asyncio.sleep(0.01)
+    assert not processing.done()
+
+    app.producer.acknowledgements[0].set_result(None)
+    await processing
+
+
+async def test_messages_are_sent_in_order_to_the_partitions_of_their_keys(app: App, delivery: Delivery) -> None:
+    """The partition is murmur2 of the partition key, given explicitly, whatever the message's key is."""
+    keys = ["212", "415", "ann", "212", "671"]
+
+    await delivery.send(*(message(str(at).encode(), key) for at, key in enumerate(keys)))
+
+    assert [sent[2] for sent in app.producer.sent] == [b"0", b"1", b"2", b"3", b"4"]
+    assert [sent[3] for sent in app.producer.sent] == [partition_for(key, PARTITIONS) for key in keys]
+    assert len({sent[3] for sent in app.producer.sent}) > 1
+    assert {(sent[0], sent[1], tuple(sent[5])) for sent in app.producer.sent} == {
+        ("test.numbers", b"key", (("task", b"x"),))
+    }
+
+
+async def test_a_send_past_its_deadline_is_unavailable(app: App, metrics: WorkerMetrics) -> None:
+    """A broker that never acknowledges ends the worker."""
+    app.producer.at_once = False
+    delivery = Delivery(app, "test", PARTITIONS, 0.05, metrics)
+
+    with pytest.raises(Unavailable) as failed:
+        await delivery.send(message(b"1", "212"))
+
+    assert str(failed.value) == "no acknowledgement of the broker within 0.05 s"
+
+
+async def test_a_changelog_write_past_its_deadline_is_unavailable(app: App, metrics: WorkerMetrics) -> None:
+    """One write of several that is never acknowledged is enough."""
+    delivery = Delivery(app, "test", PARTITIONS, 0.05, metrics)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+
+    await delivery.written(done)
+    with pytest.raises(Unavailable) as failed:
+        await delivery.written(done, asyncio.get_running_loop().create_future())
+
+    assert str(failed.value) == "no acknowledgement of the changelog within 0.05 s"
+
+
+async def test_a_changelog_write_that_fails_is_an_error(delivery: Delivery) -> None:
+    """What the broker refused is not in the table."""
+    refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    refused.set_exception(OSError("refused"))
+
+    with pytest.raises(OSError, match="refused"):
+        await delivery.written(refused)
+
+
+def test_a_value_that_is_no_event_of_its_topic_is_unreadable() -> None:
+    """Bytes, no value, and an event of another topic."""
+    cancel = events.CancelRequested("task", "ann", "r1")
+    assert record(value=codec.encode(cancel)).event(events.CancelRequested) == cancel
+    for value in (b"{}", None, b""):
+        with pytest.raises(Unreadable, match="C3 01"):
+            record(value=value).event(events.CancelRequested)
+    with pytest.raises(Unreadable) as failed:
+        record(value=codec.encode(cancel)).event(events.NumbersEnriched)
+    assert str(failed.value) == "CancelRequested does not belong on test.numbers"
+
+
+def test_the_last_header_of_a_name_counts() -> None:
+    """As Kafka's clients read them."""
+    headers = (("task", b"1"), ("user", b"ann"), ("task", b"2"))
+    assert record(headers=headers).header("task") == b"2"
+    assert record(headers=headers).header("batch") is None
+
+
+def test_batches_of_every_step_between_plan_and_store_can_be_told() -> None:
+    """allocate, enrich and store all read topics of batches."""
+    for topic in (topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS):
+        assert batch_failed(record(topics.topic_name("test", topic)), StepFailed("x")) is not None
