@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +21,8 @@ from schemas.requests import (
     NumberFilters,
     Request,
 )
+
+MOST_ERRORS = 100  # a refusal has to fit into a message, whatever was sent
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -51,31 +54,31 @@ def parse_request(value: bytes | None) -> Request:
     Raises RequestInvalid.
     """
     fields = _read(value)
-    errors: list[FieldError] = []
-    if value is not None and len(value) > MAX_REQUEST_BYTES:
-        errors.append(FieldError("request", f"must be at most {MAX_REQUEST_BYTES} bytes; it has {len(value)}"))
+    if value is not None and len(value) > MAX_REQUEST_BYTES:  # judged no further: it must not delay the next one
+        rule = f"must be at most {MAX_REQUEST_BYTES} bytes; it has {len(value)}"
+        raise _invalid([FieldError("request", rule)], fields)
     kind = fields.get("type")
     model = TYPES.get(kind) if isinstance(kind, str) else None
     if model is None:
-        errors.append(FieldError("type", f"must be one of {', '.join(TYPES)}{_but_got(fields, 'type')}"))
-        raise _invalid(errors, fields)
+        rule = f"must be one of {', '.join(TYPES)}{_but_got(fields, 'type')}"
+        raise _invalid([FieldError("type", rule)], fields)
     try:
-        request = model.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
-        errors += field_errors(model, error, fields)
+        errors = field_errors(model, error, fields)
         raise _invalid(errors, fields, _whole_filters(model, fields, errors)) from None
-    if errors:
-        raise _invalid(errors, fields)
-    return request
 
 
 def field_errors(model: type[BaseModel], error: ValidationError, given: Mapping[str, Any]) -> list[FieldError]:
-    """Each broken field once, with the rule of its description."""
-    found: dict[str, str] = {}
+    """Each broken field once, with the rule of its description; of very many, the first ones and a count."""
+    first: dict[str, ErrorDetails] = {}
     for one in error.errors(include_url=False, include_input=False):
-        name = str(one["loc"][0]) if one["loc"] else "area_codes"
-        found.setdefault(name, _sentence(model, name, one, given))
-    return [FieldError(name, message) for name, message in found.items()]
+        first.setdefault(str(one["loc"][0]) if one["loc"] else "area_codes", one)
+    named = list(first.items())[:MOST_ERRORS]
+    errors = [FieldError(name[:64], _sentence(model, name, one, given)) for name, one in named]
+    if len(first) > len(named):
+        errors.append(FieldError("request", f"has {len(first) - len(named)} more broken fields"))
+    return errors
 
 
 def _sentence(model: type[BaseModel], name: str, error: ErrorDetails, given: Mapping[str, Any]) -> str:
@@ -91,7 +94,10 @@ def _sentence(model: type[BaseModel], name: str, error: ErrorDetails, given: Map
 def _but_got(fields: Mapping[str, Any], name: str) -> str:
     if name not in fields:
         return "; it is missing"
-    text = json.dumps(fields[name], ensure_ascii=True, default=str)
+    try:
+        text = json.dumps(fields[name], ensure_ascii=True, default=str)
+    except RecursionError:
+        text = "a value nested too deeply"
     return f"; got {text if len(text) <= 60 else text[:57] + '...'}"
 
 
@@ -154,45 +160,45 @@ def _read_avro(value: bytes) -> dict[str, Any]:
     return {"type": AVRO_TYPES[name], **{k: v for k, v in fields.items() if v is not None}}
 
 
-class _KeyTwice(ValueError):
-    pass
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _KeyTwice(next(name for name in names if names.count(name) > 1))
-    return fields
-
-
 def _not_json(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
 def _read_json(value: bytes) -> dict[str, Any]:
+    twice: dict[str, None] = {}  # ordered
+    outermost: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal outermost
+        outermost = pairs  # the outermost object comes last
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            twice.update(dict.fromkeys(name for name, n in Counter(name for name, _ in pairs).items() if n > 1))
+        return fields
+
     # the standard library's parser, for no faster one reports a key given twice
     try:
-        fields = json.loads(value.decode(), object_pairs_hook=_distinct, parse_constant=_not_json)
+        fields = json.loads(value.decode(), object_pairs_hook=keep, parse_constant=_not_json)
     except UnicodeDecodeError as error:
         _unreadable(f"is not UTF-8: byte {error.start} is {value[error.start]:#04x}")
-    except _KeyTwice as error:
-        raise RequestInvalid((FieldError(str(error)[:64], "is given twice"),), **_readable_ids(value)) from None
     except (ValueError, RecursionError) as error:
         _unreadable(f"is not valid JSON: {error or 'nested too deeply'}")
     assert isinstance(fields, dict)  # it begins with {
+    rules = {
+        **dict.fromkeys(twice, "is given twice"),
+        **{name: "is not Unicode: half of a surrogate pair" for name in fields if _has_lone_surrogate(name)},
+    }
+    if rules:
+        errors = [FieldError(_printable(name), rule) for name, rule in list(rules.items())[:MOST_ERRORS]]
+        counts = Counter(name for name, _ in outermost)
+        raise _invalid(errors, {name: v for name, v in outermost if counts[name] == 1})  # an id given twice is none
     return fields
 
 
-def _readable_ids(value: bytes) -> dict[str, Any]:
-    """The ids of a request with some key twice, so that its user hears of it; None for an id given twice."""
-    pairs: list[tuple[str, Any]] = []
+def _has_lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
-    def keep(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        pairs[:] = found  # the outermost object comes last
-        return dict(found)
 
-    json.loads(value, object_pairs_hook=keep)
-    names = [name for name, _ in pairs]
-    known = _invalid([], {name: v for name, v in pairs if names.count(name) == 1})
-    return {"user_id": known.user_id, "request_id": known.request_id, "project_id": known.project_id}
+def _printable(name: str) -> str:
+    """A field's name as text that can be sent on."""
+    return name[:64].encode("utf-8", "backslashreplace").decode()

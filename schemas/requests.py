@@ -38,6 +38,8 @@ class _Request(BaseModel):
     def body_hash(self) -> bytes:
         """SHA-256 of the request as canonical JSON without defaults: equal for equal requests."""
         body = {"type": type(self).__name__, **self.model_dump(mode="json", exclude_defaults=True)}
+        if "area_code" in body:
+            body["area_codes"] = [body.pop("area_code")]
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
