@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -24,8 +25,9 @@ class PrefixRow:
     line_type: str
 
 
+@cache
 def block_bits(digits: str) -> int:
-    """``"0347"`` -> 0b10011001.  Raises ValueError for anything but digits."""
+    """``"0347"`` -> 0b10011001; one of 1,023 values.  Raises ValueError for anything but digits."""
     return sum(1 << int(digit) for digit in set(digits))
 
 

@@ -19,7 +19,6 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
         )
     )
     say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
-    version = asyncio.run(
-        prefixes.load_shipped(url, settings.kafka_bootstrap_servers, settings.namespace, partitions)
-    )
+    installation = prefixes.Installation(url, settings.kafka_bootstrap_servers, settings.namespace, partitions)
+    version = asyncio.run(prefixes.load_shipped(installation))
     say(f"prefix data: version {version.version}, {version.rows:,} rows")

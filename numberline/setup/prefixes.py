@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 
@@ -18,9 +18,11 @@ from schemas.events import PrefixCurrent
 from schemas.partitions import partition_for
 
 SHIPPED = "nanp_blocks_2026-09.csv.gz"
+COLUMNS = ("npa", "nxx", "blocks", "country", "state", "timezone", "carrier", "line_type")
 
 COPY_PREFIXES = """
-COPY prefixes (prefix_id, version, area_code, nxx, blocks, country, state, timezone, carrier, line_type) FROM STDIN
+COPY prefixes (prefix_id, version, area_code, nxx, blocks, country, state, timezone, carrier, line_type)
+FROM STDIN (FORMAT CSV)
 """
 
 
@@ -37,30 +39,41 @@ class Version:
 def read_rows(compressed: bytes) -> Iterator[PrefixRow]:
     """The rows of our own CSV format, gzipped."""
     with gzip.open(io.BytesIO(compressed), "rt", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield PrefixRow(
-                area_code=row["npa"],
-                nxx=int(row["nxx"]),
-                blocks=block_bits(row["blocks"]),
-                country=row["country"],
-                state=row["state"],
-                timezone=row["timezone"],
-                carrier=row["carrier"],
-                line_type=row["line_type"],
-            )
+        lines = csv.reader(file)
+        if tuple(next(lines)) != COLUMNS:
+            raise ValueError(f"the columns must be {', '.join(COLUMNS)}")
+        for npa, nxx, blocks, country, state, timezone, carrier, line_type in lines:
+            yield PrefixRow(npa, int(nxx), block_bits(blocks), country, state, timezone, carrier, line_type)
 
 
-async def load_shipped(database_url: str, bootstrap_servers: str, namespace: str, partitions: int) -> Version:
-    """Load the data that comes with numberline, unless it is there. Rows come first, `current` last."""
+@dataclass(frozen=True)
+class Installation:
+    """Where prefix data goes."""
+
+    database_url: str
+    bootstrap_servers: str
+    namespace: str
+    partitions: int
+
+
+async def load_shipped(installation: Installation) -> Version:
+    """Load the data that comes with numberline, unless it is there."""
     compressed = (resources.files("numberline") / "data" / SHIPPED).read_bytes()
     digest = hashlib.sha256(compressed).digest()
-    known = _known_version(database_url, digest)
-    if known and known.published and await _topic_has_records(bootstrap_servers, namespace, partitions):
+    return await load(installation, SHIPPED, digest, lambda: read_rows(compressed))
+
+
+async def load(
+    installation: Installation, source: str, digest: bytes, rows: Callable[[], Iterable[PrefixRow]]
+) -> Version:
+    """Load prefix data, unless a version of this digest is there. Rows come first, `current` last."""
+    known = _known_version(installation.database_url, digest)
+    if known and known.published and await _topic_has_records(installation):
         return known
-    by_area_code = with_fictional(read_rows(compressed))
-    version = known or _insert(database_url, digest, by_area_code)
-    await _publish(version, by_area_code, bootstrap_servers, namespace, partitions)
-    with psycopg.connect(database_url) as connection:
+    by_area_code = with_fictional(rows())
+    version = known or _insert(installation.database_url, source, digest, by_area_code)
+    await _publish(installation, version, source, by_area_code)
+    with psycopg.connect(installation.database_url) as connection:
         connection.execute("UPDATE prefix_versions SET published_at = now() WHERE version = %s", (version.version,))
     return version
 
@@ -77,7 +90,7 @@ def _known_version(database_url: str, digest: bytes) -> Version | None:
     return Version(*row) if row else None
 
 
-def _insert(database_url: str, digest: bytes, by_area_code: dict[str, list[PrefixRow]]) -> Version:
+def _insert(database_url: str, source: str, digest: bytes, by_area_code: dict[str, list[PrefixRow]]) -> Version:
     rows = sum(len(found) for found in by_area_code.values())
     with psycopg.connect(database_url) as connection:
         connection.execute("LOCK TABLE prefix_versions IN EXCLUSIVE MODE")
@@ -87,42 +100,56 @@ def _insert(database_url: str, digest: bytes, by_area_code: dict[str, list[Prefi
             SELECT coalesce(max(version), 0) + 1, %s, %s, coalesce(max(first_prefix_id + rows), 1), %s
             FROM prefix_versions RETURNING version, first_prefix_id
             """,
-            (SHIPPED, digest, rows),
+            (source, digest, rows),
         ).fetchone()
         assert made is not None
         version, prefix_id = made
         with connection.cursor().copy(COPY_PREFIXES) as copy:
             for area_code, found in by_area_code.items():
-                for row in found:
-                    place = (row.country or None, row.state or None, row.timezone or None)
-                    holder = (row.carrier or None, row.line_type or None)
-                    copy.write_row((prefix_id, version, int(area_code), row.nxx, row.blocks, *place, *holder))
-                    prefix_id += 1
+                copy.write(_as_csv(area_code, found, version, prefix_id))
+                prefix_id += len(found)
         connection.execute("ANALYZE prefixes")
     return Version(version, made[1], rows, published=False)
 
 
-async def _topic_has_records(bootstrap_servers: str, namespace: str, partitions: int) -> bool:
-    name = topics.topic_name(namespace, topics.PREFIXES)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+def _as_csv(area_code: str, rows: list[PrefixRow], version: int, first_id: int) -> str:
+    """Rows for COPY; what is empty is NULL there."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        (
+            prefix_id,
+            version,
+            area_code,
+            row.nxx,
+            row.blocks,
+            row.country,
+            row.state,
+            row.timezone,
+            row.carrier,
+            row.line_type,
+        )
+        for prefix_id, row in enumerate(rows, first_id)
+    )
+    return text.getvalue()
+
+
+async def _topic_has_records(installation: Installation) -> bool:
+    name = topics.topic_name(installation.namespace, topics.PREFIXES)
+    consumer = AIOKafkaConsumer(bootstrap_servers=installation.bootstrap_servers)
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(name, number) for number in range(partitions)])
+        ends = await consumer.end_offsets([TopicPartition(name, i) for i in range(installation.partitions)])
     finally:
         await consumer.stop()
     return any(ends.values())
 
 
 async def _publish(
-    version: Version,
-    by_area_code: dict[str, list[PrefixRow]],
-    bootstrap_servers: str,
-    namespace: str,
-    partitions: int,
+    installation: Installation, version: Version, source: str, by_area_code: dict[str, list[PrefixRow]]
 ) -> None:
-    name = topics.topic_name(namespace, topics.PREFIXES)
+    name = topics.topic_name(installation.namespace, topics.PREFIXES)
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        bootstrap_servers=installation.bootstrap_servers,
         acks="all",
         enable_idempotence=True,
         max_request_size=topics.PREFIXES.max_message_bytes,
@@ -134,15 +161,14 @@ async def _publish(
                 name,
                 codec.encode(event),
                 f"{event.area_code}|{event.version}".encode(),
-                partition=partition_for(event.area_code, partitions),
+                partition=partition_for(event.area_code, installation.partitions),
             )
             for event in prefix_events(by_area_code, version.version, version.first_prefix_id)
         ]
         for acknowledged in sent:
             await acknowledged
-        current = PrefixCurrent(
-            version.version, SHIPPED, version.rows, tuple(by_area_code), int(time.time() * 1000)
-        )
+        now = int(time.time() * 1000)
+        current = PrefixCurrent(version.version, source, version.rows, tuple(by_area_code), now)
         await producer.send_and_wait(name, codec.encode(current), b"current", partition=0)
     finally:
         await producer.stop()

@@ -1,0 +1,194 @@
+"""An installation on the session's servers: topics, tables and prefix data, and its processes."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from embedded import Kafka, Postgres
+from numberline.client import Client
+from numberline.setup import database, prefixes, topics
+from numberline.setup.init import init
+from pipeline.prefix_build import PrefixRow
+from pipeline.settings import Settings
+from schemas.identity import task_id
+from tests.processes import Process, free_port, get, wait_until
+
+PARTITIONS = 8
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One installation. Its processes get `environment`; commands and clients `settings`."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    directory: Path
+
+    @contextlib.contextmanager
+    def worker(self, name: str = "w1", **environment: str) -> Iterator[Process]:
+        """A worker that has its partitions."""
+        with self.process("worker", name, NUMBERLINE_WORKER_ID=name, **environment) as worker:
+            worker.wait_ready()
+            yield worker
+
+    @contextlib.contextmanager
+    def process(self, command: str, name: str, **environment: str) -> Iterator[Process]:
+        """A process, ended at last whatever happens."""
+        process = Process(command, dict(self.environment) | environment, self.directory / f"{name}.log")
+        try:
+            yield process
+        finally:
+            if process.alive():
+                process.stop()
+
+    @contextlib.contextmanager
+    def gateway(self) -> Iterator[Process]:
+        """A gateway that has caught up."""
+        with self.process("gateway", "gateway") as gateway:
+            url = f"http://127.0.0.1:{self.settings.gateway_port}/readyz"
+            wait_until(lambda: get(url), 30, "ready gateway")
+            yield gateway
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A command of the command line, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "numberline", *arguments],
+            env=os.environ | dict(self.environment) | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def produce(self, value: bytes | None, **headers: bytes) -> None:
+        """A message on the topic of requests, by a client that is none of ours."""
+        producer = Producer(
+            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "message.max.bytes": 4_000_000}
+        )
+        failed: list[object] = []
+        producer.produce(
+            f"{self.settings.namespace}.requests",
+            value,
+            key=b"any",
+            headers=list(headers.items()),
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )
+        assert producer.flush(30) == 0
+        assert not failed
+
+    def request(self, user: str, **fields: Any) -> dict[str, Any]:
+        """The body of a generation, with a request_id of its own."""
+        return {"type": "generate", "request_id": uuid.uuid4().hex, "user_id": user, **fields}
+
+    def ending(self, body: Mapping[str, Any], seconds: float = 120) -> dict[str, Any]:
+        """Produce a request and wait on the WebSocket for what ends its task, or answers it."""
+        return self.messages(body, seconds)[-1]
+
+    def messages(self, body: Mapping[str, Any], seconds: float = 120) -> list[dict[str, Any]]:
+        """Produce a request; all that the WebSocket says of its task, up to what ends it."""
+        return asyncio.run(self._messages(body, seconds))
+
+    async def _messages(self, body: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
+        user, request = str(body["user_id"]), str(body.get("request_id"))
+        async with asyncio.timeout(seconds), Client.connected(self.settings, user) as client:
+            await asyncio.to_thread(self.produce, json.dumps(body).encode())
+            task = str(body.get("task_id") or task_id(user, request))
+            return [message async for message in client.of_task(task, request) if message is not None]
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What PostgreSQL answers."""
+        with psycopg.connect(self.settings.database_url.get_secret_value()) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def records(self, topic: str) -> list[Any]:
+        """Every record of a topic, as a client that is none of ours reads it."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+                "group.id": uuid.uuid4().hex,
+                "enable.auto.commit": False,
+                "enable.partition.eof": False,
+                "fetch.message.max.bytes": 20_000_000,
+            }
+        )
+        name, found = f"{self.settings.namespace}.{topic}", []
+        try:
+            for number in range(PARTITIONS):
+                low, high = consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10)
+                if low == high:
+                    continue
+                consumer.assign([TopicPartition(name, number, low)])
+                while True:
+                    record = consumer.poll(10)
+                    assert record is not None, f"{name}/{number} ends before {high}"
+                    assert record.error() is None, record.error()
+                    found.append(record)
+                    if record.offset() >= high - 1:
+                        break
+        finally:
+            consumer.close()
+        return found
+
+
+def make_installation(kafka: Kafka, postgres: Postgres, directory: Path, namespace: str) -> Installation:
+    """An installation without topics, tables and data."""
+    environment = {
+        "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "NUMBERLINE_DATABASE_URL": postgres.create_database(namespace.replace("-", "_")),
+        "NUMBERLINE_NAMESPACE": namespace,
+        "NUMBERLINE_STATE_DIR": str(directory),
+        "NUMBERLINE_GATEWAY_PORT": str(free_port()),
+        "NUMBERLINE_AUTH_SECRET": secrets.token_urlsafe(32),
+    }
+    settings = Settings.model_validate(
+        {name.removeprefix("NUMBERLINE_").lower(): value for name, value in environment.items()}
+    )
+    return Installation(settings, environment, directory)
+
+
+@pytest.fixture(scope="session")
+def installation(kafka_server: Kafka, postgres_server: Postgres, server_state_dir: Path) -> Iterator[Installation]:
+    """One with the shipped prefix data and a gateway; tests bring workers, users and area codes of their own."""
+    directory = server_state_dir / "installation"
+    directory.mkdir()
+    made = make_installation(kafka_server, postgres_server, directory, "end-to-end")
+    init(made.settings, lambda text: None)
+    with made.gateway():
+        yield made
+
+
+@pytest.fixture
+def small_installation(kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path) -> Iterator[Installation]:
+    """One of its own for a test, with a gateway and the blocks of SMALL_ROWS alone."""
+    made = make_installation(kafka_server, postgres_server, tmp_path, f"small-{uuid.uuid4().hex[:8]}")
+    url = made.settings.database_url.get_secret_value()
+    database.upgrade(url)
+    database.remember_partitions(url, PARTITIONS)
+    servers, namespace = kafka_server.bootstrap_servers, made.settings.namespace
+    asyncio.run(topics.create_topics(servers, namespace, PARTITIONS, 1))
+    target = prefixes.Installation(url, servers, namespace, PARTITIONS)
+    asyncio.run(prefixes.load(target, "small", hashlib.sha256(b"small").digest(), lambda: SMALL_ROWS))
+    with made.gateway():
+        yield made
+
+
+SMALL_ROWS = [
+    PrefixRow("201", 200, 0b11, "US", "NJ", "America/New_York", "VERIZON NEW JERSEY", "landline"),
+    PrefixRow("201", 201, 0b1, "US", "NJ", "America/New_York", "T-MOBILE USA, INC.", "wireless"),
+    PrefixRow("202", 300, 0b1, "US", "DC", "America/New_York", "VERIZON WASHINGTON DC", "landline"),
+    PrefixRow("202", 555, 0b1, "US", "DC", "America/New_York", "NOBODY", "landline"),
+]
