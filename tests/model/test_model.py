@@ -1,0 +1,64 @@
+"""The delivery protocol under crashes, replays, zombies, lost records, cancels and short batches."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from tests.model.explore import report, search, shrink, walk
+from tests.model.model import Rules, World
+
+RULES = [rule.name for rule in fields(Rules)]
+
+
+def test_no_walk_breaks_an_invariant() -> None:
+    """With all rules in force, whatever goes wrong, every task ends once and with exact counts."""
+    findings = search(Rules(), 20, 2_000)
+    assert not findings.counts, report(Rules(), findings)
+    faults = {"run", "commit", "crash", "restart", "zombie", "lose", "suppress"}
+    assert faults == set(findings.actions)
+    assert set(findings.ends) == {
+        "generating",
+        "supplementing",
+        "closing",
+        "completed",
+        "cancelled",
+        "capacity_exhausted",
+        "dead_letter",
+        "invalid_request",
+        "request_id_reused",
+        "unknown_task",
+        "already_cancelled",
+        "task_ended",
+    }
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_without_any_one_rule_a_violation_is_found(rule: str) -> None:
+    """The explorer is able to find what each rule is there to prevent."""
+    findings = search(replace(Rules(), **{rule: False}), 1, 3_000, until_found=True)
+    assert findings.counts, f"{rule} could be taken away unnoticed"
+
+
+def test_a_violation_shrinks_to_a_short_walk() -> None:
+    """What is reported is a schedule that still breaks the invariant, and less than half as long."""
+    rules = replace(Rules(), drain=False)
+    findings = search(rules, 1, 3_000, until_found=True)
+    (kind, (scenario, schedule)), *_ = findings.shortest.items()
+    shorter = shrink(rules, scenario, schedule, kind)
+    assert len(shorter) < len(schedule) // 2
+    text = report(rules, findings)
+    assert text.startswith(f"## {kind} (1 times): ")
+    assert "BatchPlanned(task_id=" in text
+
+
+def test_a_walk_repeats_from_its_schedule() -> None:
+    """The same scenario and schedule give the same world, so a reported trace can be followed."""
+    findings = search(replace(Rules(), redrive=False), 1, 3_000, until_found=True)
+    ((scenario, schedule),) = findings.shortest.values()
+
+    def again() -> World:
+        return walk(Rules(), scenario, schedule)[0]
+
+    first, second = again(), again()
+    assert first.trace == second.trace
+    assert first.changelogs == second.changelogs
