@@ -427,13 +427,11 @@ class World:
             x.owner = False
 
     def _suppress(self, readers: Iterable[int]) -> None:
-        if self.scenario.suppress is None:
+        if (record := self.scenario.suppress) is None:
             return
-        self.trace.append(("suppress", self.scenario.suppress))
+        self.trace.append(("suppress", record))
         if self.rules.suppressions_in_log:
-            self.logs["batches", partition_of(self.scenario.suppress.code, "batches")].append(
-                self.scenario.suppress
-            )
+            self.logs["batches", partition_of(record.code, "batches")].append(record)
             return
         for i in readers:  # some instances have read the other topic, some have not
             if i < len(self.instances) and (x := self.instances[i]) is not None:
