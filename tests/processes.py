@@ -69,7 +69,7 @@ class Process:
         """Whether it runs."""
         return self._process.poll() is None
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
 

@@ -2,12 +2,14 @@
 
 import csv
 import gzip
+import io
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import resources
 
+import fastavro
 import pytest
 
 from schemas import codec
@@ -156,14 +158,11 @@ def test_a_request_in_avro_is_the_same_as_in_json(installation: Installation) ->
     """Single-object encoding, produced by a third-party client; the answer comes all the same."""
     body = installation.request("gus", quantity=300, area_code="505")
     fields = {name: value for name, value in body.items() if name != "type"}
-    optional = {
-        name: None
-        for name in (
-            "project_id task_name batch_size area_codes states countries timezones carriers line_types "
-            "auto_validate seed on_shortfall fictional"
-        ).split()
-    }
-    installation.produce(codec.encode_fields("GenerateRequest", optional | fields))
+    schema = codec.schema_files()["GenerateRequest"][-1]
+    value = io.BytesIO()
+    value.write(codec.MARKER + codec.schema_fingerprint(schema))
+    fastavro.schemaless_writer(value, schema, fields)
+    installation.produce(value.getvalue())
     # the same request as JSON is the same task, so it ends once, whichever came first
     again = installation.request("gus", quantity=1, area_code="505")
     assert installation.ending(again)["type"] == "task_completed"
