@@ -10,7 +10,7 @@ from gateway import connection, messages
 from pipeline.views import task_view
 from schemas.events import TaskError, TaskProgress
 from tests.gateway.events import OTHER_TASK, TASK, ended, progressed, rejected, started
-from tests.gateway.harness import Client, Gateway, connected
+from tests.gateway.harness import Client, Gateway, connected, running_gateway
 
 UNKNOWN = "0f6b2a4e-0000-5000-8000-00000000000f"
 
@@ -126,6 +126,15 @@ async def test_a_subscription_leaves_only_that_task_until_the_last_is_given_up(g
         assert [one["task_id"] for one in await client.before_pong()] == [TASK, OTHER_TASK]
 
 
+async def test_an_answer_to_a_request_comes_whatever_is_subscribed(gateway: Gateway) -> None:
+    gateway.publish(started())
+    async with connected(gateway.port) as client:
+        await client.send(type="subscribe_task", task_id=TASK)
+        assert (await client.receive())["type"] == "subscribed"
+        gateway.publish(rejected())
+        assert await types(client) == ["error"]
+
+
 async def test_a_task_that_has_ended_can_still_be_unsubscribed_from(gateway: Gateway) -> None:
     gateway.publish(started())
     async with connected(gateway.port) as client:
@@ -239,6 +248,20 @@ async def test_a_reader_that_takes_nothing_for_long_is_closed_with_1013(
             await quick.receive()
         await asyncio.sleep(0.4)
         assert await slow.closed() == (1013, "you stopped reading; connect again")
+
+
+async def test_one_who_does_not_read_cannot_hold_up_the_end() -> None:
+    async with running_gateway() as gateway:
+        slow, quick = connected(gateway.port, max_queue=1), connected(gateway.port)
+        clients = [await slow.__aenter__(), await quick.__aenter__()]
+        for number in range(2, 402):
+            gateway.publish(large(number))
+            await clients[1].receive()
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 2
+    assert (await clients[1].closed())[0] == 1001
+    for client in clients:
+        client.socket.transport.abort()
 
 
 async def test_one_who_asks_without_reading_waits_for_his_answers_and_gets_all(gateway: Gateway) -> None:

@@ -46,6 +46,15 @@ async def test_what_is_written_to_kafka_reaches_its_user_in_order(topic: Progres
             assert await ann.before_pong() == await bob.before_pong() == []
 
 
+async def test_a_burst_of_records_is_whole_for_a_reader_that_keeps_up(topic: ProgressTopic) -> None:
+    async with serving(settings_of(topic)) as ports:
+        await until_ready(ports)
+        async with connected(ports.gateway) as client:
+            topic.write(*(progressed(number, processed_items=number) for number in range(1, 301)))
+            heard = [(await client.receive())["processed_items"] for _ in range(300)]
+            assert heard == list(range(1, 301))
+
+
 async def test_a_gateway_that_is_started_again_knows_the_active_tasks(topic: ProgressTopic) -> None:
     topic.write(started(), progressed(2), started(task_id=OTHER_TASK), ended(2, "failed", task_id=OTHER_TASK))
     for _ in range(2):
