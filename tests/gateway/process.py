@@ -49,3 +49,13 @@ async def until_says(ports: Ports, status: int, text: str) -> None:
 async def until_ready(ports: Ports) -> None:
     """Return once the gateway has caught up."""
     await until_says(ports, 200, "ready\n")
+
+
+async def until_counted(ports: Ports, *samples: str) -> None:
+    """Return once the metrics hold all these samples."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            _, text = await http_get(ports.metrics, "/metrics")
+            if all(f"\n{sample}\n" in text for sample in samples):
+                return
+            await asyncio.sleep(0.05)

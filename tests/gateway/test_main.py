@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.views import task_view
 from tests.gateway.events import OTHER_TASK, SECRET, ended, progressed, rejected, started, token
 from tests.gateway.harness import connected, http_get, opened
-from tests.gateway.process import gateway_settings, serving, until_ready, until_says
+from tests.gateway.process import gateway_settings, serving, until_counted, until_ready, until_says
 from tests.gateway.topic import DEADLINE_SECONDS, ProgressTopic
 
 
@@ -87,10 +87,12 @@ async def test_records_that_cannot_be_read_are_counted_and_left_out(
             topic.write(b"{}", rejected(details="no JSON"), broken)
             heard = await client.receive()
             assert (heard["type"], heard["error"], heard["error_message"]) == ("task_failed", None, None)
-        _, metrics = await http_get(ports.metrics, "/metrics")
-    assert 'numberline_progress_records_total{outcome="unreadable"} 4.0' in metrics
-    assert 'numberline_progress_records_total{outcome="new"} 2.0' in metrics
-    assert "numberline_active_tasks 1.0" in metrics
+        await until_counted(
+            ports,
+            'numberline_progress_records_total{outcome="unreadable"} 4.0',
+            'numberline_progress_records_total{outcome="new"} 2.0',
+            "numberline_active_tasks 1.0",
+        )
     assert f"{topic.name} partition 0 offset 0 cannot be read" in caplog.text
 
 
