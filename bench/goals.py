@@ -1,0 +1,8 @@
+"""What the project promises of its speed: each a limit for the median of a figure."""
+
+MILLION_OVER_COPY = 2.0  # x, of one bare binary COPY of the same rows
+SMALL_P50_OVER_ROUND_TRIP = 10.0  # x, of the p50 of one produce-and-consume round trip
+SMALL_P95_OVER_ROUND_TRIP = 15.0
+MIDDLE_P95_OVER_ROUND_TRIP = 40.0
+LOADED_P95_OVER_IDLE = 8.0  # x, of the p95 of the same task on an idle system
+WORKER_MEGABYTES = 500.0  # 10**6 bytes, with 10 million numbers given out

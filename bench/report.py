@@ -1,0 +1,122 @@
+"""Results for people and for programs: a table in the terminal, results.md, results.json."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+from bench.results import Figure, PartResult, Results
+
+MARKDOWN, JSON = "results.md", "results.json"
+HEAD = ("figure", "median", "range", "measured", "goal", "met")
+
+
+def shown(value: float, unit: str) -> str:
+    """A value with about three digits that count, and its unit."""
+    for least, digits in ((100.0, 0), (10.0, 1), (1.0, 2)):
+        if abs(value) >= least:
+            return f"{value:,.{digits}f} {unit}"
+    return f"{value:.3g} {unit}"
+
+
+def row(figure: Figure, judged: bool) -> tuple[str, ...]:
+    """A figure as the texts under HEAD. judged: whether the sizes are those that the goal is for."""
+    spread = figure.spread
+    several = len(figure.values) > 1
+    goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}"
+    met = {None: "", True: "yes", False: "NO"}[figure.met] if judged else ("" if figure.goal is None else "-")
+    return (
+        figure.name,
+        shown(spread.median, figure.unit),
+        f"{shown(spread.lowest, figure.unit)} to {shown(spread.highest, figure.unit)}" if several else "",
+        f"{len(figure.values)} x {figure.samples:,}" if figure.samples > 1 else f"{len(figure.values)} x",
+        goal,
+        met,
+    )
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """A table a part, for the terminal."""
+    for part in results.parts:
+        made = Table(
+            title=f"[bold]{part.name}[/]: {part.title}",
+            caption=account_line(part),
+            title_justify="left",
+            caption_justify="left",
+            title_style="",
+            pad_edge=False,
+            expand=True,
+        )
+        for name in HEAD:
+            made.add_column(name, justify="left" if name in ("figure", "met") else "right", no_wrap=True)
+        for figure in part.figures:
+            *rest, met = row(figure, results.judged)
+            colour = {"yes": "green", "NO": "red bold"}.get(met)
+            made.add_row(*rest, f"[{colour}]{met}[/]" if colour else met)
+        yield made
+
+
+def account_line(part: PartResult) -> str:
+    """Whether the numbers asked for, reported and stored agree, in a sentence."""
+    account = part.account
+    if not account.tasks:
+        return "No task"
+    figures = f"{account.asked:,} asked for, {account.reported:,} reported, {account.stored:,} in PostgreSQL"
+    wrong = len(account.disagreeing)
+    verdict = f"THESE DIFFER in {wrong} tasks: {', '.join(account.disagreeing)}" if wrong else "equal for each"
+    return f"{account.tasks:,} tasks: {figures}; {verdict}"
+
+
+def markdown(results: Results) -> str:
+    """Everything, as a page."""
+    return "\n".join(_lines(results)) + "\n"
+
+
+def _lines(results: Results) -> Iterator[str]:
+    yield "# Benchmark results"
+    yield ""
+    yield "Written by `python -m bench` (`make bench`); do not edit. Each figure and its floor come from one run on"
+    yield "one machine, in turns. A goal is a limit for the median. `measured`: repetitions x samples in each."
+    yield ""
+    if not results.judged:
+        yield f"**A trial at {results.scale:g} of the full sizes: the goals are not judged.**"
+        yield ""
+    yield from _table(("what", ""), results.about.items())
+    yield "## Goals"
+    yield ""
+    with_goal = [(part, figure) for part in results.parts for figure in part.figures if figure.goal is not None]
+    yield from _table(("part", *HEAD), ((part.name, *row(figure, results.judged)) for part, figure in with_goal))
+    for part in results.parts:
+        yield f"## {part.name}: {part.title}"
+        yield ""
+        yield from (f"- {sentence}" for sentence in part.method)
+        yield ""
+        yield from _table(HEAD, (row(figure, results.judged) for figure in part.figures))
+        yield f"{account_line(part)}. This part took {part.seconds:.0f} s."
+        yield ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for cells in (head, ["---"] * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def as_json(results: Results) -> str:
+    """Everything, with every repetition's value."""
+    found = asdict(results)
+    for part, fields in zip(results.parts, found["parts"], strict=True):
+        for figure, described in zip(part.figures, fields["figures"], strict=True):
+            described |= asdict(figure.spread) | {"met": figure.met if results.judged else None}
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def write(results: Results, directory: Path) -> tuple[Path, Path]:
+    """Write both files; where they are."""
+    directory.mkdir(parents=True, exist_ok=True)
+    page, data = directory / MARKDOWN, directory / JSON
+    page.write_text(markdown(results), encoding="utf-8")
+    data.write_text(as_json(results), encoding="utf-8")
+    return page, data

@@ -1,0 +1,119 @@
+"""Reports hold every figure, judge only what may be judged, and say where rows are missing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.report import account_line, as_json, markdown, row, shown, tables, write
+from bench.results import Account, Figure, PartResult, Results
+
+KEPT = Figure("task over COPY", "x", (1.5, 1.9, 1.7), goal=2.0)
+MISSED = Figure("p95, over a round trip", "x", (15.5, 14.0, 16.0), samples=100, goal=15.0)
+INFORMATION = Figure("numbers a second", "1/s", (412_345.6,))
+PART = PartResult(
+    name="million",
+    title="1,000,000 numbers",
+    method=("Timed from end to end.",),
+    figures=(KEPT, MISSED, INFORMATION),
+    account=Account(tasks=2, asked=200, reported=200, stored=200),
+    seconds=12.4,
+)
+RESULTS = Results({"machine": "one | two"}, scale=1, repeat=3, parts=(PART,))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_234_567.8, "1,234,568 ms"),
+        (99.96, "100.0 ms"),
+        (12.34, "12.3 ms"),
+        (1.234, "1.23 ms"),
+        (0.012345, "0.0123 ms"),
+        (0.0, "0 ms"),
+    ],
+)
+def test_values_have_about_three_digits(value: float, text: str) -> None:
+    """And thousands are set apart."""
+    assert shown(value, "ms") == text
+
+
+def test_a_row_says_the_median_the_range_and_whether_the_goal_is_met() -> None:
+    """The median is judged, not the worst."""
+    assert row(KEPT, judged=True) == ("task over COPY", "1.70 x", "1.50 x to 1.90 x", "3 x", "≤ 2 x", "yes")
+    assert row(MISSED, judged=True)[3:] == ("3 x 100", "≤ 15 x", "NO")
+    assert row(INFORMATION, judged=True) == ("numbers a second", "412,346 1/s", "", "1 x", "", "")
+
+
+def test_a_median_at_the_goal_meets_it() -> None:
+    """At most is at most."""
+    assert Figure("", "x", (2.0,), goal=2.0).met
+    assert Figure("", "x", (2.1,), goal=2.0).met is False
+    assert Figure("", "x", (2.1,)).met is None
+
+
+def test_a_scaled_run_judges_nothing() -> None:
+    """The goals are for the full sizes."""
+    trial = replace(RESULTS, scale=0.5)
+    assert row(KEPT, trial.judged)[-1] == "-"
+    assert "the goals are not judged" in markdown(trial)
+    assert "the goals are not judged" not in markdown(RESULTS)
+    assert {figure["met"] for figure in json.loads(as_json(trial))["parts"][0]["figures"]} == {None}
+
+
+def test_the_page_holds_every_figure_the_method_and_the_machine() -> None:
+    """Goals first, then part by part; a pipe does not break a table."""
+    page = markdown(RESULTS)
+    assert "| machine | one \\| two |" in page
+    assert "| million | p95, over a round trip | 15.5 x | 14.0 x to 16.0 x | 3 x 100 | ≤ 15 x | NO |" in page
+    assert "## million: 1,000,000 numbers\n\n- Timed from end to end.\n" in page
+    for figure in PART.figures:
+        assert "| " + " | ".join(row(figure, judged=True)) + " |" in page
+    assert "2 tasks: 200 asked for, 200 reported, 200 in PostgreSQL; equal for each. This part took 12 s." in page
+
+
+def test_missing_rows_are_named() -> None:
+    """By the tasks that lack them."""
+    short = replace(PART, account=Account(2, 200, 200, 199, ("0b5e",)))
+    assert account_line(short).endswith("199 in PostgreSQL; THESE DIFFER in 1 tasks: 0b5e")
+    assert replace(RESULTS, parts=(short,)).disagreeing == ("0b5e",)
+    assert not RESULTS.disagreeing
+
+
+def test_a_part_without_tasks_says_so() -> None:
+    """The pure part gives nothing out."""
+    assert account_line(replace(PART, account=Account())) == "No task"
+
+
+def test_the_json_holds_each_repetition(tmp_path: Path) -> None:
+    """With what was made of them."""
+    page, data = write(RESULTS, tmp_path / "new" / "directory")
+    assert page.read_text(encoding="utf-8") == markdown(RESULTS)
+    figure = json.loads(data.read_text(encoding="utf-8"))["parts"][0]["figures"][1]
+    assert figure == {
+        "name": "p95, over a round trip",
+        "unit": "x",
+        "values": [15.5, 14.0, 16.0],
+        "samples": 100,
+        "goal": 15.0,
+        "median": 15.5,
+        "lowest": 14.0,
+        "highest": 16.0,
+        "met": False,
+    }
+
+
+def test_the_terminal_shows_what_the_page_shows() -> None:
+    """A table a part, its account beneath."""
+    console = Console(width=120, record=True, quiet=False, file=None, force_terminal=False)
+    with console.capture() as shown_text:
+        for table in tables(RESULTS):
+            console.print(table)
+    text = shown_text.get()
+    assert "million: 1,000,000 numbers" in text
+    assert "equal for each" in text
+    for figure in PART.figures:
+        for cell in row(figure, judged=True):
+            assert cell in text
