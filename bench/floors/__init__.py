@@ -1,0 +1,1 @@
+"""What no system on these servers could be faster than, measured beside it."""

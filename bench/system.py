@@ -1,0 +1,177 @@
+"""The system that is measured: servers, one worker and one gateway, in a directory and on ports of their own."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.errors import BenchError
+from embedded import Kafka, Postgres
+from embedded.ports import free_port
+from numberline.processes import ManagedProcess
+from numberline.setup.init import init
+from pipeline.settings import PREFIX, Settings, load_settings, variable
+
+READY_SECONDS = 120.0
+QUIET_SECONDS = 0.5
+NAMESPACE = "numberline-bench"
+# what this module decides; any other setting of the caller's environment is kept, and named in the report
+OWN = (
+    *("kafka_bootstrap_servers", "database_url", "namespace", "state_dir", "worker_id", "host"),
+    *("gateway_port", "http_port", "metrics_port", "auth_secret", "partitions", "replication_factor"),
+)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """A running installation. incidents: what the supervisor said of processes that ended."""
+
+    settings: Settings
+    worker: ManagedProcess
+    gateway: ManagedProcess
+    worker_metrics_url: str
+    incidents: list[str] = field(default_factory=list)
+
+    @property
+    def database_url(self) -> str:
+        """The address of its database."""
+        return self.settings.database_url.get_secret_value()
+
+    def check(self) -> None:
+        """Raise BenchError where a process has ended meanwhile: what was measured then counts for nothing."""
+        refused = self.worker.refused() or self.gateway.refused()
+        if refused or self.incidents:
+            raise BenchError(refused or "\n".join(self.incidents))
+
+    async def quiet(self) -> None:
+        """Return once the worker has nothing left to do: no step has acknowledged a record for a while."""
+        before = None
+        while (now := self.step_seconds()) != before:
+            before = now
+            await asyncio.sleep(QUIET_SECONDS)
+
+    def step_seconds(self) -> dict[str, tuple[int, float]]:
+        """Of each of the worker's steps: records, and seconds from delivery to acknowledgement, so far."""
+        found: dict[str, dict[str, float]] = {"count": {}, "sum": {}}
+        for line in _get(self.worker_metrics_url).splitlines():
+            name, _, value = line.rpartition(" ")
+            for kind, by_step in found.items():
+                if name.startswith(f'numberline_step_seconds_{kind}{{step="'):
+                    by_step[name.split('"')[1]] = float(value)
+        return {step: (int(count), found["sum"][step]) for step, count in found["count"].items()}
+
+
+def kept_settings() -> dict[str, str]:
+    """Settings of the caller's environment that the measured system has too."""
+    own = {variable(name) for name in OWN}
+    return {
+        name: value for name, value in sorted(os.environ.items()) if name.startswith(PREFIX) and name not in own
+    }
+
+
+@contextlib.contextmanager
+def servers(state: Path, say: Say) -> Iterator[tuple[Kafka, Postgres]]:
+    """A broker and a database server with their data under `state`.  Raises EmbeddedError."""
+    with contextlib.ExitStack() as stack:
+        say("Kafka broker")
+        told = _once(say, "Kafka's jars are downloaded, once a user")
+        kafka = stack.enter_context(Kafka(state, on_progress=lambda done, total: told()))
+        say("PostgreSQL")
+        yield kafka, stack.enter_context(Postgres(state))
+
+
+@contextlib.contextmanager
+def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterator[System]:
+    """An installation with one worker and one gateway, ready.  Raises NumberlineError, BenchError."""
+    ports = _distinct_ports(4)
+    environment = {
+        variable("kafka_bootstrap_servers"): kafka.bootstrap_servers,
+        variable("database_url"): postgres.create_database(NAMESPACE),
+        variable("namespace"): NAMESPACE,
+        variable("state_dir"): str(state),
+        variable("worker_id"): "worker",
+        variable("host"): "127.0.0.1",
+        variable("gateway_port"): str(ports[0]),
+        variable("http_port"): str(ports[1]),
+        variable("auth_secret"): secrets.token_urlsafe(32),
+    }
+    with _environment(environment):
+        settings = load_settings()
+        say("topics, tables and prefix data")
+        init(settings, lambda text: None)
+        incidents: list[str] = []
+        log = state / "logs"
+        log.mkdir()
+        worker, gateway = (
+            ManagedProcess(name, name, {variable("metrics_port"): str(port)}, log / f"{name}.log", incidents.append)
+            for name, port in zip(("worker", "gateway"), ports[2:], strict=True)
+        )
+        metrics_url = f"http://127.0.0.1:{ports[2]}/metrics"
+        system = System(settings, worker, gateway, metrics_url, incidents)
+        with contextlib.ExitStack() as stack:
+            for process in (worker, gateway):
+                stack.callback(process.stop)
+                process.start()
+            say("worker")
+            _wait(system, lambda: "\nnumberline_worker_ready 1.0" in _get(metrics_url))
+            say("gateway")
+            _wait(system, lambda: bool(_get(f"http://127.0.0.1:{ports[0]}/readyz")))
+            yield system
+            incidents.clear()  # from here on they end because they are told to
+
+
+@contextlib.contextmanager
+def _environment(own: dict[str, str]) -> Iterator[None]:
+    """This process's environment with the system's own settings in place of the caller's."""
+    before = {name: os.environ.pop(name) for name in map(variable, OWN) if name in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+def _distinct_ports(count: int) -> list[int]:
+    ports: dict[int, None] = {}
+    while len(ports) < count:
+        ports[free_port()] = None
+    return list(ports)
+
+
+def _once(say: Say, text: str) -> Callable[[], None]:
+    said = threading.Event()
+
+    def told() -> None:
+        if not said.is_set():
+            said.set()
+            say(text)
+
+    return told
+
+
+def _wait(system: System, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not ready():
+        system.check()
+        if time.monotonic() > deadline:
+            raise BenchError(f"not ready within {READY_SECONDS:g} s; see {system.worker.log.parent}")
+        time.sleep(0.1)
+
+
+def _get(url: str) -> str:
+    """The body of a 200, else nothing."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return str(answer.read().decode())
+    except (urllib.error.URLError, OSError, ValueError):
+        return ""
