@@ -1,0 +1,82 @@
+"""The whole suite on real servers, at a thousandth of its sizes: its report holds what really happened."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from bench.about import about
+from bench.part import Part
+from bench.parts import PARTS
+from bench.report import markdown, row
+from bench.results import PartResult, Results
+from bench.sizes import Sizes
+from bench.suite import run_parts
+from bench.system import installed
+from embedded import Kafka, Postgres
+
+SCALE = 0.001
+
+
+class Silent:
+    """A watcher that only counts."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[int]] = {}
+
+    def begins(self, part: Part, title: str, steps: int) -> Callable[[], None]:
+        """Count the steps that are announced, and those that come."""
+        counts = self.steps[part.name] = [steps, 0]
+
+        def advance() -> None:
+            counts[1] += 1
+
+        return advance
+
+    def settles(self, part: Part) -> None:
+        """Nothing."""
+
+    def ended(self, part: PartResult) -> None:
+        """Nothing."""
+
+
+def test_rows_asked_for_reported_and_stored_agree(
+    kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path
+) -> None:
+    """Every part's figures are in the report, and every number that it counts is in PostgreSQL."""
+    before, watcher = dict(os.environ), Silent()
+    with installed(kafka_server, postgres_server, tmp_path, lambda text: None) as system:
+        found = asyncio.run(run_parts(PARTS, system, Sizes.scaled(SCALE), 1, watcher))
+        results = Results(about(system, tmp_path, ["--scale", str(SCALE)]), SCALE, 1, found)
+        with psycopg.connect(system.database_url) as connection:
+            rows = connection.execute("SELECT count(*), count(DISTINCT number) FROM numbers").fetchone()
+            tasks = connection.execute("SELECT count(*) FROM task_states WHERE status = 'completed'").fetchone()
+    assert dict(os.environ) == before
+
+    assert [part.name for part in results.parts] == ["million", "latency", "mixed", "memory", "pure"]
+    assert results.disagreeing == ()
+    accounts = [part.account for part in results.parts]
+    assert all(account.asked == account.reported == account.stored for account in accounts)
+    assert all(account.tasks for account in accounts[:-1])
+    total = sum(account.stored for account in accounts)
+    assert rows == (total, total)
+    assert tasks == (sum(account.tasks for account in accounts),)
+
+    page = markdown(results)
+    for part in results.parts:
+        assert part.figures
+        for figure in part.figures:
+            assert all(value > 0 for value in figure.values), figure
+            assert "| " + " | ".join(row(figure, judged=False)) + " |" in page
+    goals = [(part.name, figure.goal) for part in results.parts for figure in part.figures if figure.goal]
+    assert goals == [
+        ("million", 2),
+        ("latency", 10),
+        ("latency", 15),
+        ("latency", 40),
+        ("mixed", 8),
+        ("memory", 500),
+    ]
+    assert all(announced == came for announced, came in watcher.steps.values())
