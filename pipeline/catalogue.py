@@ -65,7 +65,7 @@ class Catalogue:
             for value in getattr(filters, field):
                 if attribute == "carrier":
                     if not any(value in name.casefold() for name in names):
-                        near = self._near(value.upper(), names)
+                        near = self._near(value, names)
                         found.append(FieldError(field, f'no operating company\'s name contains "{value}"{near}'))
                 elif value not in names:
                     found.append(
@@ -89,7 +89,7 @@ class Catalogue:
                 return FieldError(
                     field,
                     f"{', '.join(values)} matches none of the {what} left by {where}"
-                    + (self._near(values[0].upper(), there) if there else "; these have none at all"),
+                    + (self._near(values[0], there) if there else "; these have none at all"),
                 )
         return FieldError("area_codes", "match no number that may be generated")
 
@@ -106,9 +106,9 @@ class Catalogue:
 
     @staticmethod
     def _near(value: str, names: Iterable[str]) -> str:
-        names = list(names)
-        near = get_close_matches(value, names, 5, cutoff=0.4) or [n for n in names if n[:2] == value[:2]][:5]
-        return f"; nearest: {', '.join(near)}" if near else ""
+        value, known = value.casefold(), {name.casefold(): name for name in names}
+        near = get_close_matches(value, known, 5, cutoff=0.4) or [n for n in known if n[:2] == value[:2]][:5]
+        return f"; nearest: {', '.join(known[n] for n in near)}" if near else ""
 
 
 def _joined(columns: list[Coded]) -> Coded:

@@ -74,8 +74,8 @@ def spread(quantity: int, exist: Mapping[str, int], batch_size: int, seed: str) 
 
     Systematic sampling with probability proportional to size (Madow 1949): equal grains laid at equal
     distances, from a start that the seed picks, so that each area code's expectation is its exact proportion
-    and its share is off by less than a grain. All matching area codes follow, largest first: those without a
-    share are the reserve of supplements. quantity must be at most what exists.
+    and its share is off by less than two grains (the last one may be smaller). All matching area codes follow,
+    largest first: those without a share are the reserve of supplements. quantity must be at most what exists.
     """
     codes = sorted(exist, key=lambda code: (-exist[code], code))
     ends = list(itertools.accumulate(exist[code] for code in codes))

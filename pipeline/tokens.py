@@ -1,6 +1,7 @@
 """Tokens: JSON Web Tokens (RFC 7519), HS256, whose ``sub`` is the user. The moment is an argument."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,8 @@ def verify_request(secret: str, authorization: str, body: bytes, at: float) -> s
 
 
 def _claims(secret: str, token: str, at: float) -> Mapping[str, Any]:
+    if not token.isascii():
+        raise NotAuthenticated("the token is not valid: it is not ASCII")
     try:
         # the times are judged below: at the moment asked for, not now
         claims: dict[str, Any] = jwt.decode(
@@ -72,8 +75,10 @@ def _claims(secret: str, token: str, at: float) -> Mapping[str, Any]:
         )
     except jwt.InvalidTokenError as error:
         raise NotAuthenticated(f"the token is not valid: {error}") from None
+    except RecursionError:  # its header is parsed before its signature is judged
+        raise NotAuthenticated("the token is not valid: nested too deeply") from None
     times = [claims["exp"], claims["iat"], claims.get("nbf", 0)]
-    if not all(isinstance(time, int | float) and not isinstance(time, bool) for time in times):
+    if not all(type(time) is int or (type(time) is float and math.isfinite(time)) for time in times):
         raise NotAuthenticated("exp, iat and nbf must be numbers")
     if at > claims["exp"] + LEEWAY_SECONDS:
         raise NotAuthenticated("the token has expired")
