@@ -71,11 +71,14 @@ Step = Callable[[Record], Awaitable[None]]
 
 
 @contextlib.contextmanager
-def pure() -> Iterator[None]:
-    """Around calls of pure functions: what they raise is a property of the record."""
+def pure(*answers: type[Exception]) -> Iterator[None]:
+    """Around calls of pure functions: what they raise is a property of the record.
+
+    answers: errors that the step itself makes something of, besides numberline's own.
+    """
     try:
         yield
-    except (NumberlineError, MemoryError):
+    except (NumberlineError, MemoryError, *answers):
         raise
     except Exception as error:
         raise StepFailed(repr(error)) from error

@@ -42,7 +42,7 @@ class Intake:
             self._metrics.requests.labels("unknown", "unauthenticated").inc()
             return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
         try:
-            with pure():
+            with pure(RequestInvalid):
                 event = submitted(record, catalogue, self._window, caller)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()

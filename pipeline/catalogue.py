@@ -55,7 +55,7 @@ class Catalogue:
         """What of these filters the data does not know at all, with the nearest names that it does."""
         name = "area_code" if wanted.area_code else "area_codes"
         found = [
-            FieldError(name, f"{code} is not an area code in use{self._near(code, self.area_codes)}")
+            FieldError(name, f"{code} is not an area code in use")
             for code in wanted.wanted_area_codes()
             if code not in self._number
         ]
@@ -89,7 +89,7 @@ class Catalogue:
                 return FieldError(
                     field,
                     f"{', '.join(values)} matches none of the {what} left by {where}"
-                    + (self._near(values[0], there) if there else "; these have none at all"),
+                    + (_these_have(there) or self._near(values[0], there)),
                 )
         return FieldError("area_codes", "match no number that may be generated")
 
@@ -109,6 +109,13 @@ class Catalogue:
         value, known = value.casefold(), {name.casefold(): name for name in names}
         near = get_close_matches(value, known, 5, cutoff=0.4) or [n for n in known if n[:2] == value[:2]][:5]
         return f"; nearest: {', '.join(known[n] for n in near)}" if near else ""
+
+
+def _these_have(names: tuple[str, ...]) -> str:
+    """All the names there are, where these are few."""
+    if not names:
+        return "; these have none at all"
+    return f"; these have {', '.join(names)}" if len(names) <= 10 else ""
 
 
 def _joined(columns: list[Coded]) -> Coded:
