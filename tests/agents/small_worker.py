@@ -1,0 +1,140 @@
+"""A worker of one step with our settings, which does what its records say: `python -m tests.agents.small_worker`.
+
+Its one argument is JSON: settings, and under `without` the workarounds that it is to leave out, so that the
+defects themselves are seen. It prints one JSON line for every record that reaches its step.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import faust
+from prometheus_client import CollectorRegistry
+
+from agents import faust_workarounds
+from agents.app import _build_app
+from agents.delivery import Delivery, Record, end_soon, register
+from pipeline.metrics import WorkerMetrics
+from pipeline.settings import Settings
+from schemas import topics
+
+
+class WithoutF6(faust_workarounds.Table):
+    """Takes the offset of its own record for "everything below is here", as Faust does."""
+
+    _on_changelog_sent = faust.Table._on_changelog_sent
+
+
+class Step:
+    """Carries out commands: what a record says, and then one line about it on standard output."""
+
+    def __init__(self, app: Any, delivery: Delivery, table: Any, without: set[str], once: Path) -> None:
+        self._app, self._delivery, self._table = app, delivery, table
+        self._without, self._once = without, once
+
+    async def __call__(self, record: Record) -> None:
+        """One command: put KEY SIZE, dump, look, die, or anything else, which is only reported."""
+        command, *arguments = (record.value or b"").split()
+        if command == b"put":
+            await self._put(arguments[0], b"x" * int(arguments[1]))
+        report(record, **await self._answer(command, record))
+        if command == b"die" and not self._once.exists():
+            self._once.touch()
+            raise RuntimeError("told to die")
+
+    async def _put(self, key: bytes, value: bytes) -> None:
+        if "f2" in self._without:
+            self._table[key] = value
+        else:
+            await self._delivery.written(self._table.put(key, value))
+
+    async def _answer(self, command: bytes, record: Record) -> dict[str, Any]:
+        if command == b"dump":
+            rows = self._table.items_with_prefix(record.partition, b"")
+            return {"keys": [key.decode() for key, _ in rows if not key.startswith(b"__faust")]}
+        if command == b"look":
+            inner = self._app.consumer._thread._ensure_consumer()
+            return {
+                "paused": sorted(partition.topic for partition in inner.paused()),
+                "undrained": sorted({partition.topic for partition in inner._fetcher._records}),
+            }
+        return {}
+
+
+def report(record: Record, **answer: Any) -> None:
+    """One line about a record that has reached a step."""
+    value = None if record.value is None else record.value.hex()
+    line = {"topic": record.topic, "offset": record.offset, "value": value, **answer}
+    os.write(1, json.dumps(line).encode() + b"\n")
+
+
+async def only_report(record: Record) -> None:
+    """A step that does nothing else."""
+    report(record)
+
+
+def main(configuration: dict[str, Any]) -> None:
+    """Run until the process ends."""
+    settings = Settings(**configuration["settings"])
+    without = set(configuration["without"])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    (settings.state_dir / "workers" / settings.worker_id).mkdir(parents=True, exist_ok=True)
+    if "f1" in without:
+        faust_workarounds._f1_commit_only_what_is_acked = lambda: None
+    if "f7" in without:
+        faust_workarounds._f7_end_when_records_are_gone = lambda: None
+    if "pause" in without:
+        faust_workarounds._pause = lambda consumer, changelogs: asyncio.sleep(0)
+    faust_workarounds.install()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = _build_app(settings, 1)
+    if "web" in without:
+        app.conf.web_enabled, app.conf.web_port = True, configuration["web_port"]
+        app.conf.web_bind = "127.0.0.1"
+    delivery = Delivery(app, settings.namespace, 1, 20, WorkerMetrics(CollectorRegistry()))
+    kind = WithoutF6 if "f6" in without else faust_workarounds.Table
+    table = app.tables.add(
+        kind(app, name="tasks", default=None, partitions=1, key_type=bytes, value_type=bytes, options={})
+    )
+    once = settings.state_dir / "died"
+    step = Step(app, delivery, table, without, once)
+    if "f4" in without:
+        acked_by_faust(app, settings.namespace, topics.TASK_EVENTS, step)
+    else:
+        register(app, delivery, topics.TASK_EVENTS, "commands", step, settings.namespace)
+    register(app, delivery, topics.REQUESTS, "raw", only_report, settings.namespace)
+    worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False, loop=loop)
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
+def acked_by_faust(app: Any, namespace: str, topic: topics.Topic, step: Step) -> None:
+    """An agent as Faust's documentation writes it, but for the raw values."""
+    source = app.topic(
+        topics.topic_name(namespace, topic),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+
+    async def commands(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            at = (message.topic, message.partition, message.offset, round(message.timestamp * 1000))
+            try:
+                await step(Record(*at, event.key, event.value, ()))
+            except Exception:
+                end_soon("commands")
+                raise
+
+    app.agent(source, name="commands", isolated_partitions=True)(commands)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
