@@ -77,20 +77,18 @@ class AreaCode:
             },
         )
 
-    def _blocks_of(self, rows: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Row and thousands block, 0 to 7,999, of every block that these rows hold."""
-        held = (self.rows.blocks[:, None] >> np.arange(10, dtype=np.uint16)) & 1
-        row, digit = np.nonzero(held.astype(bool) & rows[:, None])
-        return row, (self.rows.nxx[row].astype(np.int64) - numbering.FIRST_NXX) * 10 + digit
-
     @functools.cached_property
     def row_of_block(self) -> npt.NDArray[np.int32]:
         """The row that holds each of the 8,000 thousands blocks; -1 where nobody does."""
         found = np.full(numbering.BLOCKS, -1, np.int32)
-        row, block = self._blocks_of(np.ones(len(self.rows.nxx), bool))
-        found[block] = row
+        row, digit = np.nonzero((self.rows.blocks[:, None] >> np.arange(10, dtype=np.uint16)) & 1)
+        found[(self.rows.nxx[row].astype(np.int64) - numbering.FIRST_NXX) * 10 + digit] = row
         return found
 
     def matching_blocks(self, filters: Filters) -> npt.NDArray[np.int64]:
-        """Thousands blocks, sorted, that may be generated from under these filters."""
-        return np.sort(self._blocks_of(self.rows.matching(filters))[1])
+        """Thousands blocks, sorted and distinct, that may be generated from under these filters.
+
+        A block that two rows claim is the later one's, as for enrich.
+        """
+        fits = np.append(self.rows.matching(filters), False)  # the last one for -1: nobody's
+        return np.flatnonzero(fits[self.row_of_block])

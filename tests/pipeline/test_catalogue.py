@@ -1,12 +1,15 @@
 """What requests may name, how much of it exists, and what they hear when it does not."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from pipeline import numbering
-from pipeline.prefix_build import PrefixRow, block_bits, fictional_row
-from pipeline.prefixes import FILTER_OF
+from pipeline.catalogue import Catalogue
+from pipeline.draw import space_of
+from pipeline.prefix_build import PrefixRow, block_bits, fictional_row, prefix_events, with_fictional
+from pipeline.prefixes import FILTER_OF, AreaCode
 from schemas.events import FieldError, Filters
 from schemas.requests import NumberFilters
 from tests.pipeline.data import AREA_CODES, CATALOGUE, NEW_YORK, ROWS, TORONTO
@@ -74,6 +77,18 @@ def test_blocks_belong_to_the_row_that_holds_them() -> None:
     assert AREA_CODES["212"].first_prefix_id == 1000
 
 
+def test_a_block_that_two_rows_claim_is_the_later_ones() -> None:
+    """For the draw as for enrich; counted twice, the last of its numbers would be sought for ever."""
+    rows = [ROWS[0], replace(ROWS[1], blocks=block_bits("23"))]
+    (event,) = prefix_events(with_fictional(rows), 1, 0)
+    prefixes = AreaCode(event)
+    assert prefixes.matching_blocks(Filters()).tolist() == [0, 1, 2, 3]
+    assert prefixes.matching_blocks(Filters(carriers=("verizon",))).tolist() == [0, 1]
+    assert prefixes.matching_blocks(Filters(carriers=("pacific",))).tolist() == [2, 3]
+    space = space_of(prefixes, Filters())
+    assert space.size == len(space.bitmap) == 4000
+
+
 def test_fictional_numbers_lie_where_their_area_code_does() -> None:
     """A place that all its rows share; an area code in two time zones has none."""
     row = fictional_row("415", ROWS)
@@ -93,7 +108,7 @@ def test_block_digits_become_bits() -> None:
 @pytest.mark.parametrize(
     ("wanted", "field", "message"),
     [
-        ({"area_code": "417"}, "area_code", "417 is not an area code in use; nearest: 416, 415"),
+        ({"area_code": "417"}, "area_code", "417 is not an area code in use"),
         ({"area_codes": ("415", "999")}, "area_codes", "999 is not an area code in use"),
         ({"states": ("CA", "nyc")}, "states", 'no state or province "NYC" in the data; nearest: NY, ON, CA'),
         ({"countries": ("MX",)}, "countries", 'no country "MX" in the data'),
@@ -132,12 +147,12 @@ def test_all_unknown_entries_are_named_at_once() -> None:
         (
             {"states": ("NY",), "line_types": ("wireless",)},
             "line_types",
-            "wireless matches none of the numbers left by states",
+            "wireless matches none of the numbers left by states; these have voip",
         ),
         (
             {"countries": ("CA",), "timezones": (NEW_YORK,)},
             "timezones",
-            f"{NEW_YORK} matches none of the numbers left by countries; nearest: {TORONTO}",
+            f"{NEW_YORK} matches none of the numbers left by countries; these have {TORONTO}",
         ),
         (
             {"carriers": ("verizon",), "fictional": True},
@@ -147,7 +162,7 @@ def test_all_unknown_entries_are_named_at_once() -> None:
         (
             {"countries": ("US",), "states": ("ON",), "area_codes": ("212", "415")},
             "states",
-            "ON matches none of the numbers left by countries and area_codes; nearest: NY",
+            "ON matches none of the numbers left by countries and area_codes; these have NY, CA",
         ),
     ],
 )
@@ -161,3 +176,16 @@ def test_filters_that_exclude_each_other_name_the_first_that_leaves_nothing(
     error = CATALOGUE.unmatched(filters)
     assert error.field == field
     assert message in (None, error.message)
+
+
+def test_where_many_names_are_left_the_nearest_are_told() -> None:
+    """Ten can be listed whole, a thousand cannot."""
+    names = ["ALPHA TEL", "BETA TEL", "VERIZON NEW YORK", *(f"COMPANY {i}" for i in range(9))]
+    rows = [
+        *(PrefixRow("212", 200 + i, 1, "US", "NY", NEW_YORK, name, "landline") for i, name in enumerate(names)),
+        PrefixRow("415", 200, 1, "US", "CA", "", "VERIZON NEW YERSEY", "landline"),
+    ]
+    catalogue = Catalogue(1, map(AreaCode, prefix_events(with_fictional(rows), 1, 0)))
+    error = catalogue.unmatched(NumberFilters(states=("NY",), carriers=("verizon new yersey",)))
+    start = "verizon new yersey matches none of the numbers left by states; nearest: VERIZON NEW YORK"
+    assert error.message.startswith(start)
