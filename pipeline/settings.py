@@ -107,16 +107,16 @@ def variable(name: str) -> str:
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings of this process's environment.  Raises SettingsInvalid, naming every wrong variable."""
+    unknown = unknown_variables(os.environ)
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        raise SettingsInvalid(
-            {
-                variable(name): f"must be {Settings.model_fields[name].description}; {_got(name)}"
-                for name in {str(one["loc"][0]): None for one in error.errors()}
-            }
-        ) from None
-    if unknown := unknown_variables(os.environ):
+        wrong = {
+            variable(name): f"must be {Settings.model_fields[name].description}; {_got(name)}"
+            for name in {str(one["loc"][0]): None for one in error.errors()}
+        }
+        raise SettingsInvalid({**wrong, **unknown}) from None
+    if unknown:
         raise SettingsInvalid(unknown)
     return settings
 

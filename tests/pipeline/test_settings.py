@@ -112,9 +112,10 @@ def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) 
     """A person corrects them in one go."""
     monkeypatch.setenv("NUMBERLINE_WINDOW", "0")
     monkeypatch.setenv("NUMBERLINE_LOG_LEVEL", "loud")
+    monkeypatch.setenv("NUMBERLINE_WINDWO", "4")
     with pytest.raises(SettingsInvalid) as error:
         load_settings()
-    assert [*error.value.problems] == ["NUMBERLINE_WINDOW", "NUMBERLINE_LOG_LEVEL"]
+    assert [*error.value.problems] == ["NUMBERLINE_WINDOW", "NUMBERLINE_LOG_LEVEL", "NUMBERLINE_WINDWO"]
 
 
 def test_a_variable_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
