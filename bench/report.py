@@ -13,12 +13,12 @@ MARKDOWN, JSON = "results.md", "results.json"
 HEAD = ("figure", "median", "range", "measured", "goal", "met")
 
 
-def shown(value: float, unit: str) -> str:
-    """A value with about three digits that count, and its unit."""
+def shown(value: float) -> str:
+    """A value with about three digits that count."""
     for least, digits in ((100.0, 0), (10.0, 1), (1.0, 2)):
         if abs(value) >= least:
-            return f"{value:,.{digits}f} {unit}"
-    return f"{value:.3g} {unit}"
+            return f"{value:,.{digits}f}"
+    return f"{value:.3g}"
 
 
 def row(figure: Figure, judged: bool) -> tuple[str, ...]:
@@ -29,8 +29,8 @@ def row(figure: Figure, judged: bool) -> tuple[str, ...]:
     met = {None: "", True: "yes", False: "NO"}[figure.met] if judged else ("" if figure.goal is None else "-")
     return (
         figure.name,
-        shown(spread.median, figure.unit),
-        f"{shown(spread.lowest, figure.unit)} to {shown(spread.highest, figure.unit)}" if several else "",
+        f"{shown(spread.median)} {figure.unit}",
+        f"{shown(spread.lowest)} to {shown(spread.highest)}" if several else "",
         f"{len(figure.values)} x {figure.samples:,}" if figure.samples > 1 else f"{len(figure.values)} x",
         goal,
         met,

@@ -37,7 +37,7 @@ async def measure(bench: Bench) -> Measured:
             Figure("worker, resident at the end", "MB", (at_last.resident,)),
             Figure("worker, resident before", "MB", (at_first.resident,)),
             Figure("all tasks", "s", (seconds,)),
-            Figure("numbers a second", "1/s", (numbers / seconds,)),
+            Figure("numbers a second", "/s", (numbers / seconds,)),
         ),
         METHOD,
     )

@@ -52,7 +52,7 @@ async def measure(bench: Bench) -> Measured:
             Figure("task", "s", tuple(tasks)),
             Figure("COPY of its rows, same indexes", "s", tuple(copies)),
             Figure("COPY of its rows, no indexes", "s", tuple(bare_copies)),
-            Figure("numbers a second", "1/s", tuple(quantity / seconds for seconds in tasks)),
+            Figure("numbers a second", "/s", tuple(quantity / seconds for seconds in tasks)),
             *([Figure("worker's processor time", "s", tuple(cpu))] if procfs.available() else []),
             *_steps(before, bench.system.step_seconds()),
         ),

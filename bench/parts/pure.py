@@ -64,7 +64,7 @@ async def measure(bench: Bench) -> Measured:
     rates = tuple(BATCH / milliseconds * 1000 for milliseconds in times["enrich: join with the prefix data"])
     rounds = bench.sizes.pure_rounds
     figures = [Figure(name, "ms", tuple(values), rounds) for name, values in times.items()]
-    return Measured((*figures, Figure("enrich, rows a second", "1/s", rates, rounds)), METHOD)
+    return Measured((*figures, Figure("enrich, rows a second", "/s", rates, rounds)), METHOD)
 
 
 def _milliseconds(call: Callable[[], object], rounds: int) -> float:
