@@ -335,6 +335,20 @@ async def test_allocate_never_draws_a_number_twice(allocating: Allocating) -> No
     assert len(drawn) == 1000
 
 
+async def test_a_fact_found_present_is_added_to_the_union(allocating: Allocating, metrics: WorkerMetrics) -> None:
+    """Rule 5: the ledger may know a batch that the union in memory does not."""
+    other = Allocating(metrics)
+    first, second = await other.take(planned(0)), await other.take(planned(1))
+    assert await allocating.take(planned(0)) == first
+    allocating.ledger.rows[fact_key("212", TASK, 1)] = second
+
+    assert await allocating.take(planned(1)) == second
+
+    rest = BitMap.deserialize(await allocating.take(planned(2, size=1000)))
+    assert not rest & BitMap.deserialize(second)
+    assert len(rest) == 900
+
+
 async def test_a_union_forgotten_in_the_middle_does_not_leak(allocating: Allocating) -> None:
     """What an event of the old generation adds is not what the next one goes by."""
     allocating.delivery.meanwhile = allocating.step.unions.forget
