@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from embedded import EmbeddedError, Kafka, Postgres
+from embedded.ports import free_port
 from numberline.demo import run_demo
 from numberline.processes import ManagedProcess
 from numberline.setup.init import init
@@ -27,7 +28,7 @@ from pipeline.settings import Settings, load_settings, variable
 from pipeline.tokens import sign
 
 console = Console(stderr=True, highlight=False)
-METRICS_PORTS = (9101, *range(9103, 9120))  # of the workers; 9102 is the gateway's
+FIRST_METRICS_PORT = 9101
 READY_SECONDS = 60
 TOKEN_SECONDS = 12 * 3600
 
@@ -52,7 +53,7 @@ def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
                 with _env_file(state / "env", environment) as env_file:
                     if demo_quantity and not ended.is_set():
                         run_demo(settings, demo_quantity, console)
-                    _say_where(settings, env_file, state)
+                    _say_where(settings, env_file, state, processes)
                     _watch(processes, ended)
     except EmbeddedError as error:
         raise NumberlineError(str(error)) from error
@@ -99,7 +100,7 @@ def _environment(settings: Settings, state: Path, kafka: Kafka, postgres: Postgr
         variable("kafka_bootstrap_servers"): kafka.bootstrap_servers,
         variable("database_url"): postgres.url,
         variable("state_dir"): str(state),
-        variable("gateway_port"): str(settings.gateway_port),
+        variable("gateway_port"): str(settings.gateway_port or free_port()),
         variable("http_port"): str(settings.http_port),
         variable("auth_secret"): _secret(settings, state / "secret"),
     }
@@ -136,6 +137,7 @@ class Service:
     """A process and how to know that it is ready."""
 
     process: ManagedProcess
+    metrics_url: str
     ready: Callable[[], bool]
 
 
@@ -143,16 +145,18 @@ class Service:
 def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Service]]:
     logs.mkdir(exist_ok=True)
     services = []
-    for number in range(1, workers + 1):
+    first_port, gateway_port, *more_ports = metrics_ports(settings, workers)
+    for number, port in enumerate([first_port, *more_ports], 1):
         name = f"worker-{number}"
-        port = METRICS_PORTS[number - 1] if settings.metrics_port is None else settings.metrics_port
         own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
         url = f"http://{settings.host}:{port}/metrics"
         process = ManagedProcess(name, "worker", own, logs / f"{name}.log", console.print)
-        services.append(Service(process, functools.partial(_worker_ready, url)))
+        services.append(Service(process, url, functools.partial(_worker_ready, url)))
     ready_url = f"http://{settings.host}:{settings.gateway_port}/readyz"
-    gateway = ManagedProcess("gateway", "gateway", {}, logs / "gateway.log", console.print)
-    services.append(Service(gateway, lambda: bool(_get(ready_url))))
+    own = {variable("metrics_port"): str(gateway_port)}
+    gateway = ManagedProcess("gateway", "gateway", own, logs / "gateway.log", console.print)
+    gateway_metrics = f"http://{settings.host}:{gateway_port}/metrics"
+    services.append(Service(gateway, gateway_metrics, lambda: bool(_get(ready_url))))
     try:
         for service in services:
             service.process.start()
@@ -162,6 +166,14 @@ def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Se
             service.process.ask_to_stop()
         for service in services:
             service.process.stop()
+
+
+def metrics_ports(settings: Settings, workers: int) -> list[int]:
+    """Of the first worker, the gateway, and every further worker: in a row from the one set, else from 9101."""
+    if settings.metrics_port == 0:
+        return [free_port() for _ in range(workers + 1)]
+    first = FIRST_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
+    return list(range(first, first + workers + 1))
 
 
 def _worker_ready(metrics_url: str) -> bool:
@@ -199,30 +211,33 @@ def _all_ready(services: list[Service], settings: Settings, ended: threading.Eve
     return True
 
 
-def _say_where(settings: Settings, env_file: Path, state: Path) -> None:
+def _say_where(settings: Settings, env_file: Path, state: Path, services: list[Service]) -> None:
+    metrics = ", ".join(f"{service.process.name} {service.metrics_url}" for service in services)
     token = sign(os.environ[variable("auth_secret")], "demo", time.time(), TOKEN_SECONDS)
-    shown = env_file.relative_to(Path.cwd()) if env_file.is_relative_to(Path.cwd()) else env_file
-    command = Path(sys.argv[0])
-    executable = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    executable = "python -m numberline" if sys.argv[0].endswith("__main__.py") else _short(Path(sys.argv[0]))
     console.print(
         f"""
 [bold]numberline is up[/]
   WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}
-  metrics      http://{settings.host}:{METRICS_PORTS[0]}/metrics (worker), :9102 (gateway)
+  metrics      {metrics}
   logs         {state / "logs"}
   token        {token}
                (user demo, good for 12 hours)
 
 In another terminal:
-  source {shown}
+  source {_short(env_file)}
   {executable} generate --area-code 415 --quantity 1000 --out numbers.csv
 
 Ctrl-C stops everything; the data stays in {state}.
 """,
         soft_wrap=True,
     )
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _watch(services: list[Service], ended: threading.Event) -> None:

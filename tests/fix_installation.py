@@ -19,13 +19,14 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from embedded import Kafka, Postgres
+from embedded.ports import free_port
 from numberline.client import Client
 from numberline.setup import database, prefixes, topics
 from numberline.setup.init import init
 from pipeline.prefix_build import PrefixRow
 from pipeline.settings import Settings
 from schemas.identity import task_id
-from tests.processes import Process, free_port, get, wait_until
+from tests.processes import Process, get, wait_until
 
 PARTITIONS = 8
 

@@ -27,12 +27,13 @@ from rich.table import Table
 from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.errors import RequestRefused, TaskFailed
-from numberline.rows import COLUMNS, FORMATS, database, task_rows, write_rows
+from numberline.rows import FORMATS, database, task_rows, write_rows
 from pipeline.settings import Settings, load_settings
 from schemas.identity import task_id as task_id_of
 from schemas.parse import field_errors
 from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest
 
+SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone")
 errors = Console(stderr=True)
 
 
@@ -200,13 +201,15 @@ def _show_first(settings: Settings, task: str, total: int) -> None:
 
 
 def rows_table(rows: list[dict[str, Any]]) -> Table:
-    """Rows of phone_numbers for the eye."""
-    shown = [name for name in COLUMNS if name not in ("is_valid", "validation_reason", "prefix_data_version")]
+    """Rows of phone_numbers for the eye; on a narrow terminal the carrier gives way."""
     table = Table(box=None, pad_edge=False)
-    for name in shown:
-        table.add_column(name.replace("_", " "), no_wrap=True, overflow="ellipsis" if name == "carrier" else "fold")
+    for name in SHOWN_COLUMNS:
+        title = name.replace("_", " ")
+        width = max([len(title), *(len(row[name] or "") for row in rows)])
+        least = min(width, 12) if name == "carrier" else width
+        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=least)
     for row in rows:
-        table.add_row(*(str(row[name] or "") for name in shown))
+        table.add_row(*(row[name] or "" for name in SHOWN_COLUMNS))
     return table
 
 

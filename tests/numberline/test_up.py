@@ -1,0 +1,120 @@
+"""`numberline up`: the main job on a machine, and nothing left of it afterwards."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.ports import free_port
+from tests.processes import wait_until
+
+
+class Up:
+    """A run of `numberline up` in a directory of its own."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        self.state, self.log = directory / "state", directory / "up.log"
+        self.environment = os.environ | {
+            "NUMBERLINE_STATE_DIR": str(self.state),
+            "NUMBERLINE_GATEWAY_PORT": str(free_port()),
+            "NUMBERLINE_METRICS_PORT": str(free_port()),
+        }
+        self.environment.pop("PYTHONPATH", None)
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "numberline", "up", *arguments],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def said(self) -> str:
+        """All that it printed."""
+        return self.log.read_text()
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        """Return when it has printed this."""
+        wait_until(lambda: text in self.said() or self.process.poll() is not None, seconds, text)
+        assert text in self.said(), self.said()
+
+    def processes(self, part: str = "") -> list[int]:
+        """All processes that work in the state directory, but for guards and the run itself."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.process.pid):
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environment = (entry / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            ours = str(self.state) in command or f"NUMBERLINE_STATE_DIR={self.state}" in environment
+            if ours and part in command and "guard.py" not in command:
+                found.append(int(entry.name))
+        return found
+
+    def sourced(self, command: str) -> subprocess.CompletedProcess[str]:
+        """A command in a shell that has sourced nothing but the environment file."""
+        plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        script = f"set -e; source {self.state}/env; exec {sys.executable} -m numberline {command}"
+        return subprocess.run(
+            ["bash", "-c", script], env=plain, capture_output=True, text=True, timeout=120, check=False
+        )
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """The main job, small."""
+    run = Up(tmp_path, "--demo", "--quantity", "2000")
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.process.send_signal(signal.SIGINT)
+            run.process.wait(60)
+
+
+def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> None:
+    """Demonstration, environment file, a second run refused, a worker killed and started again, Ctrl-C."""
+    up.wait_for("numberline is up")
+    said = up.said()
+    assert "Submitted 2,000 numbers to numberline.requests" in said
+    assert "task_completed  2,000 numbers" in said
+    assert re.search(r"^\+1\d{10} ", said, re.MULTILINE), said
+    assert (up.state / "env").stat().st_mode & 0o777 == 0o600
+    verified = up.sourced("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+    second = Up(up.state.parent)
+    assert second.process.wait(60) != 0
+    assert f"{up.state}" in second.said()
+    assert "is in use by process" in second.said()
+
+    (pid,) = up.processes("-m numberline worker")
+    os.kill(pid, signal.SIGKILL)
+    up.wait_for("worker-1 ended with 137, starts again")
+    wait_until(lambda: up.processes("-m numberline worker") not in ([], [pid]), 20, "new worker")
+    assert up.sourced("verify").returncode == 0
+
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0
+    assert not (up.state / "env").exists()
+    assert up.processes() == []
+
+
+def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
+    """kill -9 of the supervisor: broker, database, worker and gateway end by themselves."""
+    run = Up(tmp_path)
+    try:
+        run.wait_for("numberline is up")
+        assert len(run.processes()) >= 4
+    finally:
+        run.process.kill()
+        run.process.wait()
+    wait_until(lambda: not run.processes(), 60, "end of every process")
