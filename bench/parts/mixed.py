@@ -40,10 +40,11 @@ async def measure(bench: Bench) -> Measured:
             loaded: list[float] = []
             while len(loaded) < samples:
                 running = asyncio.create_task(_large(bench, other))
+                before = min(samples, len(loaded))
                 while not running.done():
                     loaded.append(await sample())
                 await running
-                for _ in range(min(samples, len(loaded))):
+                for _ in range(min(samples, len(loaded)) - before):
                     bench.advance()
             idles.append(idle)
             loadeds.append(loaded)
