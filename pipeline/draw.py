@@ -90,12 +90,23 @@ def draw(stream: WordStream, space: Space, taken: BitMap, size: int) -> BitMap:
 
 
 def _by_rejection(stream: WordStream, space: Space, taken: BitMap, size: int, free: int) -> BitMap:
+    """Candidates one after the other, those that are taken or drawn already passed over."""
     drawn = BitMap()
     while (missing := size - len(drawn)) > 0:
         candidates = space.numbers(stream.below(space.size, missing * space.size * 11 // (free * 10) + 16))
-        candidates = candidates[np.sort(np.unique(candidates, return_index=True)[1])]
-        refused = BitMap(candidates) & (taken | drawn if drawn else taken)
-        if refused:
-            candidates = candidates[~np.isin(candidates, np.array(refused.to_array(), np.uint32))]
-        drawn |= BitMap(candidates[:missing])
+        turn = np.argsort(candidates, kind="stable")  # turn[i]: when the i-th smallest was drawn
+        numbers = candidates[turn]
+        fresh = np.append(True, numbers[1:] != numbers[:-1])  # of equal ones the first drawn
+        if refused := BitMap(numbers) & (taken | drawn if drawn else taken):
+            fresh &= ~_within(numbers, np.array(refused.to_array(), np.uint32))
+        numbers, turn = numbers[fresh], turn[fresh]
+        if len(numbers) > missing:
+            numbers = numbers[turn <= np.partition(turn, missing - 1)[missing - 1]]
+        drawn |= BitMap(numbers)
     return drawn
+
+
+def _within(numbers: npt.NDArray[np.uint32], some: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which numbers are among `some`; both sorted. np.isin would sort them again."""
+    at = np.minimum(np.searchsorted(some, numbers), len(some) - 1)
+    return np.asarray(some[at] == numbers)
