@@ -1,0 +1,207 @@
+"""docs/contract.md says what the code does: every field, message, code, metric and column, and no other."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from agents.delivery import Delivery, Record
+from gateway import messages, server
+from gateway.client_messages import MODELS
+from numberline.cli import cli
+from pipeline.errors import StepFailed
+from pipeline.metrics import GatewayMetrics, WorkerMetrics
+from pipeline.views import result_view, task_view
+from schemas.requests import CancelRequest, GenerateRequest
+from tests.docs.pages import ROOT, names, page, tables
+from tests.gateway.events import ended, progressed, rejected, started
+
+CONTRACT = page("docs/contract.md")
+MIGRATION = ROOT / "numberline" / "setup" / "migrations" / "versions" / "0001_tables_and_views.py"
+
+# where codes are given: name of what is called -> position of the code among its arguments
+GIVES_CODE = {
+    "BatchImpossible": 0,
+    "RequestInvalid": 1,
+    "TaskError": 0,
+    "_invalid": 1,
+    "_reject": 2,
+    "error_message": 1,
+}
+UNDOCUMENTED_CLOSE_CODES = {1000, 1002, 1005, 1006, 1007, 1011}  # of the protocol itself
+
+
+def first_cells(section: str, table: int = 0) -> list[str]:
+    """The first name of each row."""
+    return [names(row[0])[0] for row in list(tables(CONTRACT.section(section)))[table]]
+
+
+def all_names(section: str, table: int, column: int) -> list[str]:
+    """All names in a column."""
+    return [name for row in list(tables(CONTRACT.section(section)))[table] for name in names(row[column])]
+
+
+@pytest.mark.parametrize(("section", "model"), [("`generate`", GenerateRequest), ("`cancel`", CancelRequest)])
+def test_requests(section: str, model: type[GenerateRequest] | type[CancelRequest]) -> None:
+    """Every field once, with its default."""
+    ((*rows,),) = tables(CONTRACT.section(section))
+    fields = {names(row[0])[0]: row[2].strip('`"') for row in rows}
+    assert len(fields) == len(rows)
+    assert set(fields) == set(model.model_fields)
+    for name, shown in fields.items():
+        field = model.model_fields[name]
+        if field.is_required() or name == "type":
+            assert shown == "required"
+        elif field.default in (None, ()):
+            assert shown in ("none", "any")
+        else:
+            assert shown == str(field.default).lower()
+
+
+def test_commands() -> None:
+    """Every command, and every option of generate."""
+    shown = {cell.split()[1] for cell in first_cells("Commands") if cell.startswith("numberline ")}
+    assert shown == set(cli.commands)
+    options = {opt for option in cli.commands["generate"].params for opt in option.opts}
+    named = {code.split()[0] for code in names(CONTRACT.section("Commands"))}
+    assert {opt for opt in options if opt.startswith("--")} <= named
+
+
+def test_a_task() -> None:
+    """The fields that WebSocket and SQL have."""
+    assert set(all_names("A task", 0, 0)) == set(task_view(started()))
+    result = result_view(ended(5, "completed").result)
+    assert result is not None
+    shown = next(row[1] for row in next(tables(CONTRACT.section("A task"))) if "result_data" in row[0])
+    assert set(names(shown)) == set(result)
+
+
+def test_messages_from_the_server() -> None:
+    """Each type with exactly its fields."""
+    now, task = 0, "t"
+    sent = [
+        *(messages.task_message(event, "0-1") for event in (started(), progressed(2))),
+        *(messages.task_message(ended(5, end), "0-1") for end in ("completed", "failed", "cancelled")),
+        messages.rejected_message(rejected(), "0-1"),
+        messages.connection_established(now, "ada", "tasks"),
+        messages.active_tasks(now, []),
+        messages.subscribed(now, task),
+        messages.unsubscribed(now, task),
+        messages.pong(now),
+    ]
+    rows = list(tables(CONTRACT.section("WebSocket gateway")))[1]
+    shown = {
+        name: {field for field in names(row[1]) if field != "tasks" or name == "active_tasks"}
+        for row in rows
+        for name in names(row[0])
+    }
+    values = {"phone-generation"}  # not fields
+    for message in sent:
+        fields = set(json.loads(message.text)) - {"type", "timestamp"}
+        assert shown[message.type] - values == fields, message.type
+    assert set(shown) == {message.type for message in sent}
+
+
+def test_messages_from_the_client() -> None:
+    """Each type with exactly its fields."""
+    rows = list(tables(CONTRACT.section("WebSocket gateway")))[2]
+    shown = {names(row[0])[0]: set(names(row[1])) for row in rows}
+    assert shown == {name: set(model.model_fields) - {"type"} for name, model in MODELS.items()}
+
+
+def test_close_codes() -> None:
+    """All that a client has to tell apart, and no code that is never sent."""
+    shown = {int(row[0]) for row in list(tables(CONTRACT.section("WebSocket gateway")))[3]}
+    assert shown == server.KNOWN_CLOSE_CODES - UNDOCUMENTED_CLOSE_CODES
+    text = "".join(path.read_text() for path in (ROOT / "gateway").glob("*.py"))
+    for code in shown - {1001, 1009}:  # these two are the library's
+        assert re.search(rf"(Refused|_end)\({code},", text), code
+
+
+def text_of(node: ast.expr | None) -> list[str]:
+    """The text that a literal is, if it is one."""
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def codes_in_code() -> Iterator[str]:
+    """Every error code that the packages give."""
+    for package in ("schemas", "pipeline", "agents", "gateway"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call):
+                    name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+                    at = GIVES_CODE.get(str(name))
+                    if at is not None and at < len(node.args):
+                        yield from text_of(node.args[at])
+                    for word in node.keywords:
+                        if word.arg == "code":
+                            yield from text_of(word.value)
+                elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == "code":
+                    yield from text_of(node.value)  # a dataclass's default
+                elif isinstance(node, ast.Tuple) and node.elts:
+                    yield from (text for text in text_of(node.elts[0]) if text == "dead_letter")
+
+
+def test_error_codes() -> None:
+    """Every code that is given in the code, and no other."""
+    rows = first_cells("Error codes")
+    assert len(rows) == len(set(rows))
+    assert set(rows) == set(codes_in_code())
+
+
+@pytest.mark.parametrize(("table", "kind"), [(0, WorkerMetrics), (1, GatewayMetrics)])
+def test_metrics(table: int, kind: type[WorkerMetrics] | type[GatewayMetrics]) -> None:
+    """Name, type and labels of every metric."""
+    metrics = vars(kind(CollectorRegistry())).values()
+    expected = {}
+    for metric in metrics:
+        (family,) = metric.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        expected[name] = (family.type, ", ".join(metric._labelnames))
+    rows = list(tables(CONTRACT.section("Metrics")))[table]
+    assert {names(row[0])[0]: (row[1], row[2]) for row in rows} == expected
+
+
+def view_columns(view: str) -> list[str]:
+    """The columns of a view as the migration makes it."""
+    body = re.search(rf"CREATE VIEW {view} AS\s+SELECT(.*?)\nFROM ", MIGRATION.read_text(), re.DOTALL)
+    assert body
+    flat = re.sub(r"\([^()]*\)", "()", body[1])  # no commas within
+    return [re.split(r"\bAS\b|\.", column)[-1].strip() for column in flat.split(",")]
+
+
+def test_views() -> None:
+    """Every column of both views."""
+    assert first_cells("SQL views") == view_columns("phone_numbers")
+    of_tasks = CONTRACT.section("SQL views").partition("`tasks`, one row a task")[2]
+    assert re.findall(r"`([a-z_]+)`", of_tasks.partition("Their meaning")[0].replace("`completed` task", "")) == (
+        view_columns("tasks")
+    )
+
+
+def test_headers_of_dead_letters() -> None:
+    """Each is named."""
+    delivery = Delivery(None, "n", 1, 1, WorkerMetrics(CollectorRegistry()))
+    letter = delivery.dead_letter("store", Record("n.numbers", 0, 0, 0, b"", b"", ()), StepFailed("x"))
+    text = CONTRACT.section("Dead letters")
+    for name, _ in letter.headers:
+        assert f"`{name}`" in text or f"`.{name.rpartition('.')[2]}`" in text
+
+
+def test_reason_codes() -> None:
+    """The verdicts that enrich gives are the ones that docs/numbering.md lists."""
+    function = next(
+        node
+        for node in ast.walk(ast.parse((ROOT / "pipeline" / "enrich.py").read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "_verdict"
+    )
+    given = {
+        node.value.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Constant)
+    }
+    ((*rows,),) = tables(page("docs/numbering.md").section("Reason codes"))
+    assert {names(row[0])[0] for row in rows} == given

@@ -1,0 +1,37 @@
+"""The figures of numberline/data/README.md are those of the file."""
+
+import csv
+import gzip
+
+from pipeline import numbering
+from tests.docs.pages import ROOT, names, page, tables
+
+README = page("numberline/data/README.md")
+FILE = ROOT / "numberline" / "data" / "nanp_blocks_2026-09.csv.gz"
+
+
+def test_the_figures_are_those_of_the_file() -> None:
+    """Counted without the project's code, but for the exchanges that are left out."""
+    with gzip.open(FILE, "rt", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    blocks = [(row["npa"], row["nxx"], digit) for row in rows for digit in row["blocks"]]
+    held = set(blocks)
+    special = sum(int(nxx) in numbering.SPECIAL_EXCHANGES for _, nxx, _ in held)
+    area_codes = {row["npa"] for row in rows}
+    assert len(blocks) == len(held)
+    assert all(list(row["blocks"]) == sorted(set(row["blocks"])) for row in rows)
+    for sentence in (
+        f"{len(rows):,} rows",
+        f"{len({(row['npa'], row['nxx']) for row in rows}):,} exchanges",
+        f"{len(area_codes):,} area codes",
+        f"{len(held):,} thousands",
+        f"{special:,} of the blocks",
+        f"{(len(held) - special) * numbering.BLOCK:,} numbers can be generated",
+        f"{len(area_codes) * len(numbering.FICTIONAL_LINES):,} fictional ones",
+        f"empty in {sum(not row['country'] for row in rows)} rows",
+    ):
+        assert sentence in README.text
+    ((*columns,),) = tables(README.text)
+    assert [names(row[0])[0] for row in columns] == list(rows[0])
+    assert {row["line_type"] for row in rows} == {"wireless", "voip", "landline"}
+    assert not {row["state"] for row in rows if row["country"] not in ("US", "CA")} - {""}
