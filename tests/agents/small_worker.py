@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from agents import faust_workarounds
 from agents.app import _build_app
-from agents.delivery import Delivery, Record, end_soon, register
+from agents.delivery import Delivery, Record, register
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from schemas import topics
@@ -83,8 +83,6 @@ def main(configuration: dict[str, Any]) -> None:
     without = set(configuration["without"])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     (settings.state_dir / "workers" / settings.worker_id).mkdir(parents=True, exist_ok=True)
-    if "f1" in without:
-        faust_workarounds._f1_commit_only_what_is_acked = lambda: None
     if "f7" in without:
         faust_workarounds._f7_end_when_records_are_gone = lambda: None
     if "pause" in without:
@@ -103,37 +101,11 @@ def main(configuration: dict[str, Any]) -> None:
     )
     once = settings.state_dir / "died"
     step = Step(app, delivery, table, without, once)
-    if "f4" in without:
-        acked_by_faust(app, settings.namespace, topics.TASK_EVENTS, step)
-    else:
-        register(app, delivery, topics.TASK_EVENTS, "commands", step, settings.namespace)
+    register(app, delivery, topics.TASK_EVENTS, "commands", step, settings.namespace)
     register(app, delivery, topics.REQUESTS, "raw", only_report, settings.namespace)
     worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False, loop=loop)
     worker.spinner = None
     worker.execute_from_commandline()
-
-
-def acked_by_faust(app: Any, namespace: str, topic: topics.Topic, step: Step) -> None:
-    """An agent as Faust's documentation writes it, but for the raw values."""
-    source = app.topic(
-        topics.topic_name(namespace, topic),
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-
-    async def commands(stream: Any) -> None:
-        async for event in stream.events():
-            message = event.message
-            at = (message.topic, message.partition, message.offset, round(message.timestamp * 1000))
-            try:
-                await step(Record(*at, event.key, event.value, ()))
-            except Exception:
-                end_soon("commands")
-                raise
-
-    app.agent(source, name="commands", isolated_partitions=True)(commands)
 
 
 if __name__ == "__main__":

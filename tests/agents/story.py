@@ -28,8 +28,7 @@ from confluent_kafka.admin import (
 from schemas import topics
 from tests.embedded.processes import listeners
 
-# F1 because Faust's own acks go past the method that it patches
-WORKAROUNDS = frozenset({"f1", "f2", "f4", "f6", "f7", "pause", "web"})
+WORKAROUNDS = frozenset({"f2", "f6", "f7", "pause", "web"})
 PATIENCE_SECONDS = 60.0
 
 
