@@ -78,9 +78,9 @@ def pure(*answers: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
-    except (NumberlineError, MemoryError, *answers):
-        raise
     except Exception as error:
+        if isinstance(error, (NumberlineError, MemoryError, *answers)):
+            raise
         raise StepFailed(repr(error)) from error
 
 
