@@ -1,0 +1,198 @@
+"""The manifests are what Kubernetes takes, and they fit together."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+
+from tests.deploy.manifests import (
+    K8S,
+    KUBECTL,
+    OVERLAYS,
+    Manifest,
+    build,
+    containers,
+    manifests,
+    name_of,
+    of_kind,
+    pod,
+    read,
+    workloads,
+)
+
+EVERY = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in manifests(overlay)]
+VERSIONS = ("1.33.0", kubernetes_validate.latest_version())  # the oldest that the README promises
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="no kubectl: the files were judged as they stand, without the patches")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlays_build(overlay: str) -> None:
+    """kustomize builds each overlay, and the reader that stands in for it sees the same objects."""
+    folder = K8S / "overlays" / overlay
+    built = {(one["kind"], one["metadata"]["name"]) for one in build(folder) if one["kind"] != "ConfigMap"}
+    assert built == {(one["kind"], one["metadata"]["name"]) for one in read(folder) if one["kind"] != "ConfigMap"}
+
+
+@pytest.mark.parametrize("manifest", EVERY)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifest_follows_the_schema(manifest: Manifest, version: str) -> None:
+    """Of Kubernetes, strictly: an unknown field is an error."""
+    kubernetes_validate.validate(manifest, version.rpartition(".")[0], strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_names_are_given_once(overlay: str) -> None:
+    """A second object of a name would replace the first."""
+    names = [name_of(one) for one in manifests(overlay)]
+    if KUBECTL:  # else a ConfigMap that is merged comes in its parts
+        assert len(names) == len(set(names))
+
+
+def selects(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Whether a label selector selects these labels."""
+    for one in selector.get("matchExpressions", []):
+        assert one["operator"] == "In"
+        if labels.get(one["key"]) not in one["values"]:
+            return False
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+
+
+def labels_of(workload: Manifest) -> dict[str, str]:
+    """The labels of its pods."""
+    found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    return found
+
+
+def selected(overlay: str, selector: Manifest) -> list[Manifest]:
+    """The workloads whose pods are selected."""
+    return [one for one in workloads(overlay) if selects(selector, labels_of(one))]
+
+
+def ports_of(workload: Manifest) -> dict[str, int]:
+    """Name -> number of the ports of its pods."""
+    return {port["name"]: port["containerPort"] for one in containers(workload) for port in one.get("ports", [])}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_workloads_select_their_own_pods(overlay: str) -> None:
+    """And nobody else's; a Job's selector is made by Kubernetes."""
+    for one in workloads(overlay):
+        if one["kind"] != "Job":
+            assert selected(overlay, one["spec"]["selector"]) == [one]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_services_reach_ports_that_are_there(overlay: str) -> None:
+    """Each selects one workload, by names of its ports."""
+    for service in of_kind(overlay, "Service"):
+        (target,) = selected(overlay, {"matchLabels": service["spec"]["selector"]})
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= set(ports_of(target))
+    names = {one["metadata"]["name"] for one in of_kind(overlay, "Service")}
+    assert {one["spec"]["serviceName"] for one in of_kind(overlay, "StatefulSet")} <= names
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_budgets_and_spreads_select_their_pods(overlay: str) -> None:
+    """A budget or a spread that selects nothing would be silently without effect."""
+    budgets = of_kind(overlay, "PodDisruptionBudget")
+    held = [name_of(*selected(overlay, one["spec"]["selector"])) for one in budgets]
+    several = [one for one in workloads(overlay) if one["spec"].get("replicas", 1) > 1]
+    assert sorted(held) == sorted(map(name_of, several))
+    for one in several:
+        spreads = pod(one)["topologySpreadConstraints"]
+        assert {spread["topologyKey"] for spread in spreads} == {
+            "kubernetes.io/hostname",
+            "topology.kubernetes.io/zone",
+        }
+        assert all(selected(overlay, spread["labelSelector"]) == [one] for spread in spreads)
+
+
+def flows(overlay: str, direction: str, peers: str) -> Iterator[tuple[Manifest, list[Any], set[int]]]:
+    """(workload, peers, ports) of each rule of each network policy."""
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        for rule in policy["spec"].get(direction, []):
+            for one in selected(overlay, policy["spec"]["podSelector"]):
+                yield one, rule.get(peers, []), {port["port"] for port in rule["ports"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nothing_passes_by_default(overlay: str) -> None:
+    """Both ways, for all pods of the namespace."""
+    (deny,) = [one for one in of_kind(overlay, "NetworkPolicy") if one["metadata"]["name"] == "default-deny"]
+    assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        assert selected(overlay, policy["spec"]["podSelector"]), f"{name_of(policy)} selects nobody"
+        assert {one.capitalize() for one in policy["spec"] if one in ("ingress", "egress")} <= set(
+            policy["spec"]["policyTypes"]
+        )
+
+
+def test_small_cluster_lets_through_what_must_pass() -> None:
+    """Who may open which port of whom, and the other side lets it in: this and nothing else."""
+    opened: set[tuple[str, str, int]] = set()
+    for one, peers, ports in flows("small", "egress", "to"):
+        for peer in peers:
+            if "namespaceSelector" not in peer:
+                for other in selected("small", peer["podSelector"]):
+                    assert ports <= set(ports_of(other).values())
+                    opened |= {(one["metadata"]["name"], other["metadata"]["name"], port) for port in ports}
+    let_in: set[tuple[str, str, int]] = set()
+    for one, peers, ports in flows("small", "ingress", "from"):
+        for peer in peers:
+            if "namespaceSelector" not in peer:
+                for other in selected("small", peer["podSelector"]):
+                    let_in |= {(other["metadata"]["name"], one["metadata"]["name"], port) for port in ports}
+    ours = ("numberline-init", "numberline-worker", "numberline-gateway")
+    assert opened == let_in
+    assert opened == {
+        *((name, "kafka", 19092) for name in (*ours, "kafka")),
+        ("numberline-init", "postgres", 5432),
+        ("numberline-worker", "postgres", 5432),
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_clients_reach_gateways_alone(overlay: str) -> None:
+    """The one port that is open to all."""
+    to_all = [(one, ports) for one, peers, ports in flows(overlay, "ingress", "from") if not peers]
+    assert [(one["metadata"]["name"], ports) for one, ports in to_all] == [("numberline-gateway", {6161})]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_metrics_can_be_read_from_the_monitoring_namespace(overlay: str) -> None:
+    """Every port named metrics."""
+    for one in workloads(overlay):
+        if port := ports_of(one).get("metrics"):
+            assert any(
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}} in peers
+                and port in ports
+                for other, peers, ports in flows(overlay, "ingress", "from")
+                if other is one
+            )
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_references_lead_somewhere(overlay: str) -> None:
+    """ConfigMaps and service accounts are there; the one Secret is the operator's, and not in here."""
+    there = {(one["kind"], one["metadata"]["name"]) for one in manifests(overlay)}
+    assert not of_kind(overlay, "Secret")
+    for one in workloads(overlay):
+        assert ("ServiceAccount", pod(one)["serviceAccountName"]) in there
+        maps = [volume["configMap"]["name"] for volume in pod(one)["volumes"] if "configMap" in volume]
+        for container in containers(one):
+            maps += [source["configMapRef"]["name"] for source in container.get("envFrom", [])]
+            references = [env["valueFrom"] for env in container.get("env", []) if "valueFrom" in env]
+            for secret in (ref["secretKeyRef"] for ref in references if "secretKeyRef" in ref):
+                assert secret["name"] == "numberline"
+                assert secret["key"] in {"auth-secret", "database-url", "postgres-password"}
+        assert {("ConfigMap", name) for name in maps} <= there
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_mounts_have_volumes(overlay: str) -> None:
+    """And every volume is mounted."""
+    for one in workloads(overlay):
+        volumes = {volume["name"] for volume in pod(one)["volumes"]}
+        volumes |= {claim["metadata"]["name"] for claim in one["spec"].get("volumeClaimTemplates", [])}
+        assert {mount["name"] for container in containers(one) for mount in container["volumeMounts"]} == volumes
