@@ -1,4 +1,4 @@
-"""The composition root of a worker: one Faust application, one agent a step."""
+"""The composition root of a worker: one Faust application, one agent a step, and what runs beside them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from agents.delivery import Delivery, register, run_beside
 from agents.enrich import Enrich
 from agents.intake import Intake
 from agents.prefixes import Load, Prefixes
-from agents.project import Project
+from agents.project import Projection
 from agents.store import Store
 from agents.unions import forget_at_rebalances
 from pipeline.metrics import WorkerMetrics
@@ -59,13 +59,13 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
         (topics.BATCHES, "allocate", allocate),
         (topics.ALLOCATIONS, "enrich", Enrich(delivery, prefixes)),
         (topics.NUMBERS, "store", Store(delivery, database, metrics)),
-        (topics.PROGRESS, "project", Project(delivery, database)),
         (topics.PREFIXES, "load", Load(delivery, prefix_table)),
     )
     for topic, name, step in steps:
         register(app, delivery, topic, name, step, settings.namespace)
     forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
     run_beside(app, "catalogue", catalogues.run)
+    run_beside(app, "project", Projection(settings, delivery, database).run)
     return WorkerParts(app, delivery, database, catalogues)
 
 

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from os import _exit
 from typing import Any, NoReturn, TypeVar
 
@@ -92,6 +93,7 @@ class Delivery:
     ) -> None:
         self._app, self._namespace, self._partitions = app, namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
+        self._processed, self._seconds = cache(metrics.records.labels), cache(metrics.step_seconds.labels)
 
     async def within_deadline(self, awaitable: Awaitable[T], awaited: str) -> T:
         """The result, or Unavailable when it takes longer than the deadline."""
@@ -130,8 +132,8 @@ class Delivery:
             await step(record)
         except RecordError as error:
             await self._give_up(name, record, error)
-        self._metrics.records.labels(name).inc()
-        self._metrics.step_seconds.labels(name).observe(time.perf_counter() - started)
+        self._processed(name).inc()
+        self._seconds(name).observe(time.perf_counter() - started)
 
     async def _give_up(self, name: str, record: Record, error: RecordError) -> None:
         log.error("%s cannot process %s/%d/%d: %s", name, record.topic, record.partition, record.offset, error)

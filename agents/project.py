@@ -1,17 +1,22 @@
 """progress -> project -> PostgreSQL: the tasks as SQL users see them, one row each."""
 
+import asyncio
+import contextlib
 import json
-from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from psycopg.types.json import Jsonb
 
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure
-from schemas import codec, events
+from pipeline.settings import Settings
+from schemas import codec, events, topics
 
-LEAST_MILLISECONDS = 500  # between two rows of a running task: a view of progress, not its record
-MOST_TASKS = 10_000
+PAUSE_SECONDS = 0.1  # between two transactions: what moves meanwhile is written once
+MOST_RECORDS = 2_000
 
 UPSERT = """
 INSERT INTO task_states (
@@ -32,34 +37,58 @@ WHERE task_states.sequence < excluded.sequence
 """
 
 
-class Project:
-    """The step project."""
+class Projection:
+    """Reads with a group of its own and without tables, so it is no Faust agent: many records a transaction."""
 
-    def __init__(self, delivery: Delivery, database: Database) -> None:
-        self._delivery, self._database = delivery, database
-        self._written: OrderedDict[str, int] = OrderedDict()  # task -> record time of its last row
+    def __init__(self, settings: Settings, delivery: Delivery, database: Database) -> None:
+        self._settings, self._delivery, self._database = settings, delivery, database
+        self._newest: dict[str, events.TaskProgress] = {}
 
-    async def __call__(self, record: Record) -> None:
-        """One progress message; those of a running task at most twice a second."""
+    async def run(self) -> None:
+        """Read for ever: write the newest state of each task that has moved, then commit the offsets."""
+        consumer = AIOKafkaConsumer(
+            topics.topic_name(self._settings.namespace, topics.PROGRESS),
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            group_id=f"{self._settings.namespace}-project",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=int(self._settings.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(self._settings.session_timeout_seconds * 1000 / 6),
+        )
+        await consumer.start()
+        try:
+            while True:
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._take(await consumer.getmany(timeout_ms=1000, max_records=MOST_RECORDS))
+                if self._newest:
+                    await self._delivery.within_deadline(self._upsert(), "commit of PostgreSQL")
+                    self._newest.clear()
+                with contextlib.suppress(IllegalStateError, CommitFailedError):  # a rebalance: read again
+                    await consumer.commit()
+        finally:
+            await consumer.stop()
+
+    async def _take(self, found: Mapping[TopicPartition, list[ConsumerRecord]]) -> None:
+        for records in found.values():
+            for one in records:
+                record = Record(
+                    one.topic, one.partition, one.offset, one.timestamp, one.key, one.value, tuple(one.headers)
+                )
+                await self._delivery.process("project", self._keep_newest, record)
+
+    async def _keep_newest(self, record: Record) -> None:
         with pure():
             event = codec.decode(record.value or b"")
-            if not isinstance(event, events.TaskProgress):
-                return
-            row = as_row(event)
-        if event.event == "progress" and self._is_recent(event.task_id, record.timestamp):
-            return
-        await self._delivery.within_deadline(self._upsert(row), "commit of PostgreSQL")
-        self._written[event.task_id] = record.timestamp
-        self._written.move_to_end(event.task_id)
-        if len(self._written) > MOST_TASKS:
-            self._written.popitem(last=False)
+        if isinstance(event, events.TaskProgress):
+            known = self._newest.get(event.task_id)
+            if known is None or known.sequence < event.sequence:
+                self._newest[event.task_id] = event
 
-    def _is_recent(self, task_id: str, timestamp: int) -> bool:
-        return timestamp - self._written.get(task_id, 0) < LEAST_MILLISECONDS
-
-    async def _upsert(self, row: tuple[object, ...]) -> None:
+    async def _upsert(self) -> None:
+        # in one order, so that two workers with the same tasks (after a rebalance) cannot lock each other out
+        rows = [as_row(event) for _, event in sorted(self._newest.items())]
         async with self._database.transaction() as connection:
-            await connection.execute(UPSERT, row)
+            await connection.cursor().executemany(UPSERT, rows)
 
 
 def as_row(event: events.TaskProgress) -> tuple[object, ...]:

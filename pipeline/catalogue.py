@@ -61,8 +61,10 @@ class Catalogue:
         ]
         filters = wanted.as_filters()
         for attribute, field in FILTER_OF.items():
+            if not (values := getattr(filters, field)):
+                continue
             names = tuple(name for name in self._rows.attributes[attribute].names if name)
-            for value in getattr(filters, field):
+            for value in values:
                 if attribute == "carrier":
                     if not any(value in name.casefold() for name in names):
                         near = self._near(value, names)

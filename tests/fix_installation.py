@@ -28,7 +28,7 @@ from pipeline.settings import Settings
 from schemas.identity import task_id
 from tests.processes import Process, get, wait_until
 
-PARTITIONS = 8
+PARTITIONS = Settings.model_fields["partitions"].default
 
 
 @dataclass(frozen=True)
