@@ -1,6 +1,6 @@
 """The composition root of a worker: one Faust application, one agent a step, and what runs beside them."""
 
-from dataclasses import dataclass
+import asyncio
 from typing import Any
 
 import faust
@@ -15,6 +15,7 @@ from agents.delivery import Delivery, register, run_beside
 from agents.enrich import Enrich
 from agents.intake import Intake
 from agents.prefixes import Load, Prefixes
+from agents.producers import StepProducer
 from agents.project import Projection
 from agents.store import Store
 from agents.unions import forget_at_rebalances
@@ -27,46 +28,45 @@ MEBIBYTE = 1 << 20
 ROCKSDB_OPTIONS = {"block_cache_size": 8 * MEBIBYTE, "write_buffer_size": 4 * MEBIBYTE, "max_open_files": 64}
 
 
-@dataclass(frozen=True)
-class WorkerParts:
-    """What a worker is made of, for whoever runs or tests it."""
-
-    app: Any
-    delivery: Delivery
-    database: Database
-    catalogues: CatalogueReader
-
-
-def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> WorkerParts:
-    """A worker of all steps. partitions: the installation's one count."""
+def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
+    """The Faust application of a worker with all steps. partitions: the installation's one count."""
     faust_workarounds.install()
     app = _build_app(settings, partitions)
-    delivery = Delivery(app, settings.namespace, partitions, settings.deadline_seconds, metrics)
+    producers: list[StepProducer] = []
+
+    def delivery(step: str) -> Delivery:
+        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}"))
+        return Delivery(app, settings.namespace, partitions, settings.deadline_seconds, metrics, producers[-1])
+
+    async def close(sender: Any, **kwargs: Any) -> None:
+        """When all steps have come to rest."""
+        await asyncio.gather(*(producer.stop() for producer in producers), database.close())
+
     database = Database(
-        settings.database_url.get_secret_value(),
-        settings.store_connections,
-        settings.deadline_seconds,
-        metrics,
+        settings.database_url.get_secret_value(), settings.store_connections, settings.deadline_seconds, metrics
     )
     catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
     tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
-    prefixes = Prefixes(delivery, prefix_table)
-    coordinate = Coordinate(delivery, tasks, metrics)
-    allocate = Allocate(delivery, ledger, prefixes, metrics)
+    load, enrich_, store = delivery("load"), delivery("enrich"), delivery("store")
+    intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
+    prefixes = Prefixes(load, prefix_table)
+    coordinate = Coordinate(coordinate_, tasks, metrics)
+    allocate = Allocate(allocate_, ledger, prefixes, metrics)
     steps = (  # in the order of a request's way
-        (topics.REQUESTS, "intake", Intake(delivery, catalogues, settings, metrics)),
-        (topics.TASK_EVENTS, "coordinate", coordinate),
-        (topics.BATCHES, "allocate", allocate),
-        (topics.ALLOCATIONS, "enrich", Enrich(delivery, prefixes)),
-        (topics.NUMBERS, "store", Store(delivery, database, metrics)),
-        (topics.PREFIXES, "load", Load(delivery, prefix_table)),
+        (topics.REQUESTS, "intake", Intake(intake, catalogues, settings, metrics), intake),
+        (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
+        (topics.BATCHES, "allocate", allocate, allocate_),
+        (topics.ALLOCATIONS, "enrich", Enrich(enrich_, prefixes), enrich_),
+        (topics.NUMBERS, "store", Store(store, database, metrics), store),
+        (topics.PREFIXES, "load", Load(load, prefix_table), load),
     )
-    for topic, name, step in steps:
-        register(app, delivery, topic, name, step, settings.namespace)
+    for topic, name, step, of_step in steps:
+        register(app, of_step, topic, name, step, settings.namespace)
     forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
     run_beside(app, "catalogue", catalogues.run)
-    run_beside(app, "project", Projection(settings, delivery, database).run)
-    return WorkerParts(app, delivery, database, catalogues)
+    run_beside(app, "project", Projection(settings, delivery("project"), database).run)
+    app.on_before_shutdown.connect(close)
+    return app
 
 
 def _build_app(settings: Settings, partitions: int) -> Any:

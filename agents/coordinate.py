@@ -67,19 +67,21 @@ class Coordinate:
         """The end stands for the facts of its batches; those of requests stay, to know them again."""
         assert isinstance(decision.progress, events.TaskProgress)
         end = codec.encode(events.Fact(record.timestamp, task.sent, codec.encode(decision.progress)))
-        writes = [self._table.put(prefix + b"end", end)]
+        writes = []
         if not isinstance(event, events.BatchStored | events.BatchFailed):
-            fact = fact_of(event, record.timestamp, decision.sent_before)
-            writes.insert(0, self._table.put(key, fact))
+            # first: a replay that finds the end alone would take a cancel for one that came too late
+            writes.append(self._table.put(key, fact_of(event, record.timestamp, decision.sent_before)))
+        writes.append(self._table.put(prefix + b"end", end))
         await self._delivery.written(*writes)
-        await self._clean_up(record, prefix)
+        await self._delete_batches(record, prefix)
 
     async def _clean_up(self, record: Record, prefix: bytes) -> None:
-        """Delete the facts of an ended task's batches, and write its end again: on a replay the local store
-        may be ahead of the changelog (faust.md F5)."""
-        if (end := self._table.get(prefix + b"end")) is None:
-            return
-        await self._delivery.written(self._table.put(prefix + b"end", end))
+        """On a replay: delete and write again, for the local store may be ahead of the changelog (F5)."""
+        if (end := self._table.get(prefix + b"end")) is not None:
+            await self._delivery.written(self._table.put(prefix + b"end", end))
+            await self._delete_batches(record, prefix)
+
+    async def _delete_batches(self, record: Record, prefix: bytes) -> None:
         batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
         for at in range(0, len(batches), 500):
             await self._delivery.written(*(self._table.remove(key) for key in batches[at : at + 500]))

@@ -17,6 +17,7 @@ from functools import cache
 from os import _exit
 from typing import Any, NoReturn, TypeVar
 
+from agents.producers import StepProducer
 from pipeline.errors import BatchImpossible, NumberlineError, RecordError, StepFailed, Unavailable, Unreadable
 from pipeline.metrics import WorkerMetrics
 from schemas import codec, events, topics
@@ -86,12 +87,22 @@ def pure(*answers: type[Exception]) -> Iterator[None]:
 
 
 class Delivery:
-    """Sending, acknowledging and dead letters, for all steps of one worker."""
+    """Sending, acknowledging and dead letters, for one step or several.
+
+    producer: of its own; the application's without.
+    """
 
     def __init__(
-        self, app: Any, namespace: str, partitions: int, deadline_seconds: float, metrics: WorkerMetrics
+        self,
+        app: Any,
+        namespace: str,
+        partitions: int,
+        deadline_seconds: float,
+        metrics: WorkerMetrics,
+        producer: StepProducer | None = None,
     ) -> None:
-        self._app, self._namespace, self._partitions = app, namespace, partitions
+        self._app, self._producer = app, producer
+        self._namespace, self._partitions = namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
         self._processed, self._seconds = cache(metrics.records.labels), cache(metrics.step_seconds.labels)
 
@@ -108,8 +119,9 @@ class Delivery:
         await self.within_deadline(self._send(messages), "acknowledgement of the broker")
 
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
+        producer = self._producer or self._app.producer
         acknowledged = [
-            await self._app.producer.send(
+            await producer.send(
                 topics.topic_name(self._namespace, message.topic),
                 message.key,
                 message.value,

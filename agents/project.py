@@ -1,6 +1,5 @@
 """progress -> project -> PostgreSQL: the tasks as SQL users see them, one row each."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
@@ -14,8 +13,9 @@ from agents.database import Database
 from agents.delivery import Delivery, Record, pure
 from pipeline.settings import Settings
 from schemas import codec, events, topics
+from schemas.topics import MEBIBYTE
 
-PAUSE_SECONDS = 0.1  # between two transactions: what moves meanwhile is written once
+PAUSE_SECONDS = 0.1  # what moves within it is read and written at once
 MOST_RECORDS = 2_000
 
 UPSERT = """
@@ -52,13 +52,15 @@ class Projection:
             group_id=f"{self._settings.namespace}-project",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            # one answer of the broker for all that moves meanwhile, and not one a record
+            fetch_min_bytes=MEBIBYTE,
+            fetch_max_wait_ms=int(PAUSE_SECONDS * 1000),
             session_timeout_ms=int(self._settings.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(self._settings.session_timeout_seconds * 1000 / 6),
         )
         await consumer.start()
         try:
             while True:
-                await asyncio.sleep(PAUSE_SECONDS)
                 await self._take(await consumer.getmany(timeout_ms=1000, max_records=MOST_RECORDS))
                 if self._newest:
                     await self._delivery.within_deadline(self._upsert(), "commit of PostgreSQL")

@@ -24,9 +24,9 @@ def run_worker(settings: Settings) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    parts = build_worker(settings, partitions, WorkerMetrics(registry))
+    app = build_worker(settings, partitions, WorkerMetrics(registry))
     worker = faust.Worker(
-        parts.app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
+        app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )
     worker.spinner = None  # a progress spinner for terminals
     logging.getLogger(__name__).info("worker %s starts, %d partitions", settings.worker_id, partitions)
