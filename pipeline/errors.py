@@ -8,7 +8,8 @@ NumberlineError
     ├── Unreadable         its bytes are no event of this topic
     ├── StepFailed         a pure function raised on it
     └── BatchImpossible    its batch cannot go on, and its task is told so
-(schemas.parse.RequestInvalid and schemas.codec.CodecError belong to the layer below)
+(RequestInvalid and CodecError belong to the layer below, in schemas; gateway.feed has FeedBroken,
+numberline.errors what only the commands raise)
 """
 
 from dataclasses import dataclass

@@ -236,7 +236,10 @@ def tasks(user: str | None, active: bool, limit: int, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row, default=str))
         return
-    table = Table("task", "user", "status", "numbers", "of", "created", "name or error", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("task", "user", "status", "numbers", "of", "created", "name or error"):
+        whole = title in ("task", "status")  # an id is for copying
+        table.add_column(title, no_wrap=whole, min_width=36 if title == "task" else None)
     for row in rows:
         about = (row["error"] or {}).get("message") or row["task_name"] or ""
         table.add_row(

@@ -7,12 +7,16 @@ from pipeline.errors import RefusedToStart
 from schemas import topics
 
 
-def wanted_topics(namespace: str) -> dict[str, dict[str, str]]:
-    """Full name -> configuration, of every topic of an installation."""
+def wanted_topics(namespace: str, replication_factor: int) -> dict[str, dict[str, str]]:
+    """Full name -> configuration, of every topic of an installation.
+
+    With three copies two must have a record before it counts as acknowledged: one broker may be away.
+    """
     wanted = {topics.topic_name(namespace, topic): topic.config() for topic in topics.TOPICS}
     for table in topics.TABLES:
         wanted[topics.changelog_name(namespace, table)] = dict(topics.CHANGELOG_CONFIG)
-    return wanted
+    in_sync = {"min.insync.replicas": str(max(1, replication_factor - 1))}
+    return {name: config | in_sync for name, config in wanted.items()}
 
 
 async def create_topics(bootstrap_servers: str, namespace: str, partitions: int, replication_factor: int) -> int:
@@ -20,7 +24,7 @@ async def create_topics(bootstrap_servers: str, namespace: str, partitions: int,
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
-        wanted = wanted_topics(namespace)
+        wanted = wanted_topics(namespace, replication_factor)
         present = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics() if t["topic"] in wanted}
         check_partitions(present, partitions)
         missing = [

@@ -128,8 +128,7 @@ CREATE VIEW tasks AS
 SELECT
     task_id, request_id, user_id, project_id, task_name, type, status, quantity, processed_items, succeeded,
     failed_items,
-    CASE WHEN status = 'completed' THEN 100 WHEN quantity = 0 THEN 0
-         ELSE trunc(100.0 * processed_items / quantity, 2) END AS progress,
+    CASE WHEN quantity = 0 THEN 0 ELSE trunc(100.0 * processed_items / quantity, 2) END AS progress,
     batches_done, batches_total, current_step, created_at, started_at, completed_at, estimated_completion,
     result_data, error
 FROM task_states;
