@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         "off", "whether a request on Kafka needs a signed authorization header: off or required"
     )
     partitions: int = _setting(
-        8, "partitions of every topic, 1 to 1000; fixed when `numberline init` runs first", ge=1, le=1000
+        4, "partitions of every topic, 1 to 1000; fixed when `numberline init` runs first", ge=1, le=1000
     )
     replication_factor: int = _setting(
         1, "copies of every partition, 1 to 9; used by `numberline init`", ge=1, le=9

@@ -30,7 +30,7 @@ def test_an_empty_environment_is_enough() -> None:
     settings = load_settings()
     assert settings.kafka_bootstrap_servers == "127.0.0.1:9092"
     assert (settings.gateway_port, settings.http_port, settings.metrics_port) == (6161, 6160, None)
-    assert (settings.window, settings.partitions, settings.auth_requests) == (8, 8, "off")
+    assert (settings.window, settings.partitions, settings.auth_requests) == (8, 4, "off")
 
 
 def test_the_environment_and_arguments_are_the_only_sources(
