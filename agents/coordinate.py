@@ -1,10 +1,11 @@
 """task-events -> coordinate -> batches, progress: the one writer of a task's state."""
 
+from typing import cast
+
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
 from agents.faust_workarounds import Table
 from agents.unions import Unions
 from pipeline.coordinate import Decision, decide, fact_name, fact_of
-from pipeline.errors import Unreadable
 from pipeline.metrics import WorkerMetrics
 from pipeline.task import Task
 from schemas import codec, events, topics
@@ -28,7 +29,7 @@ class Coordinate:
     async def __call__(self, record: Record) -> None:
         """One event: send what it leads to, then write the fact (delivery contract, rule 5)."""
         with pure():
-            event = read_task_event(record)
+            event = cast(events.TaskEvent, record.event(*TASK_EVENTS))
             prefix = f"{event.user_id}|{event.task_id}|".encode()
         known = self.unions.current()
         if (task := known.get(prefix)) is None:
@@ -85,17 +86,6 @@ class Coordinate:
         batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
         for at in range(0, len(batches), 500):
             await self._delivery.written(*(self._table.remove(key) for key in batches[at : at + 500]))
-
-
-def read_task_event(record: Record) -> events.TaskEvent:
-    """The event of a record.  Raises Unreadable."""
-    try:
-        event = codec.decode(record.value or b"")
-    except codec.CodecError as error:
-        raise Unreadable(str(error)) from error
-    if not isinstance(event, TASK_EVENTS):
-        raise Unreadable(f"{type(event).__name__} does not belong on {record.topic}")
-    return event
 
 
 def load_task(facts: list[tuple[bytes, bytes]]) -> Task:

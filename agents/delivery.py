@@ -47,13 +47,13 @@ class Record:
         """The last header of this name."""
         return dict(self.headers).get(name)
 
-    def event(self, kind: type[T]) -> T:
-        """Its value as an event of this kind.  Raises Unreadable."""
+    def event(self, *kinds: type[T]) -> T:
+        """Its value as an event of one of these kinds.  Raises Unreadable."""
         try:
             event = codec.decode(self.value or b"")
         except codec.CodecError as error:
             raise Unreadable(str(error)) from error
-        if not isinstance(event, kind):
+        if not isinstance(event, kinds):
             raise Unreadable(f"{type(event).__name__} does not belong on {self.topic}")
         return event
 
