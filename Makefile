@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: help install run test check format bench clean
+.PHONY: help install run test check format bench chaos clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: $(READY)  ## rewrite the code in the one format
 
 bench: $(READY)  ## measure, and write docs/benchmarks/
 	$(BIN)/python -m bench
+
+chaos: $(READY)  ## kill everything in turn while numbers are made; SEED=n repeats a schedule
+	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))
 
 clean:  ## remove the environment and all local state
 	rm -rf $(VENV) .numberline

@@ -73,6 +73,14 @@ class ManagedProcess:
         if self._lock is not None:
             self._lock.close()
 
+    def kill(self) -> None:
+        """SIGKILL it, as a fault would, and end the supervision."""
+        with self._beginning:
+            self._stopping.set()
+            if self._process is not None:
+                self._process.kill()
+        self.stop()
+
     def _begin(self) -> bool:
         """Start the process, unless it is not wanted any more."""
         assert self._lock is not None

@@ -15,7 +15,7 @@ from tests.docs.pages import PAGES, ROOT, Page, page
 
 MARKS = {"ID": "67c37db2-5f46-5504-a1ae-9fe9d23fa812", "USER": "ada", "FILE": "numbers.csv"}
 COMMAND = re.compile(r"(?:^|[\s(])numberline ([a-z]+[^|)#\n]*)", re.MULTILINE)
-PATH = re.compile(r"(?:schemas|pipeline|agents|gateway|numberline|embedded|bench|tests|docs|deploy)/[\w./-]*")
+PATH = re.compile(r"(?:schemas|pipeline|agents|gateway|numberline|embedded|bench|chaos|tests|docs|deploy)/[\w./-]*")
 of_each_page = pytest.mark.parametrize("one", PAGES, ids=lambda one: one.name)
 
 

@@ -1,0 +1,36 @@
+"""What happens when, out of a seed alone. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from chaos.fault import Fault
+
+
+@dataclass(frozen=True)
+class Round:
+    """One fault under load. seed: of all that the fault and the load decide by chance."""
+
+    number: int
+    fault: type[Fault]
+    workers: int
+    seed: int
+
+    def chance(self, what: str) -> Random:
+        """The source of chance for one of its parts, independent of the others."""
+        return Random(f"{self.seed}/{what}")
+
+
+def schedule(seed: int, faults: Sequence[type[Fault]], rounds: int) -> tuple[Round, ...]:
+    """Every fault once, in an order by the seed, and again until there are so many rounds.
+
+    The first half runs with two workers, the rest with three.
+    """
+    chance = Random(seed)
+    order: list[type[Fault]] = []
+    while len(order) < rounds:
+        order += chance.sample(list(faults), len(faults))
+    return tuple(
+        Round(number, fault, 2 if number <= (rounds + 1) // 2 else 3, chance.randrange(1 << 32))
+        for number, fault in enumerate(order[:rounds], 1)
+    )

@@ -1,0 +1,121 @@
+"""What is broken: servers, workers and a gateway, in a directory and on ports of their own."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from chaos.waiting import get, wait_until
+from chaos.workers import Worker
+from embedded import Kafka, Postgres
+from embedded.ports import free_port
+from numberline.processes import ManagedProcess
+from numberline.setup.init import init
+from pipeline.settings import PREFIX, Settings, variable
+
+NAMESPACE = "numberline-chaos"
+READY_SECONDS = 60.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """A running installation. workers: those that are to run; a fault leaves them running."""
+
+    settings: Settings
+    environment: dict[str, str]
+    directory: Path
+    kafka: Kafka
+    postgres: Postgres
+    gateway: ManagedProcess
+    workers: list[Worker]
+    say: Say
+
+    @property
+    def partitions(self) -> int:
+        """Of every topic."""
+        return self.settings.partitions
+
+    @property
+    def database_url(self) -> str:
+        """The address of its database."""
+        return self.settings.database_url.get_secret_value()
+
+    def add_worker(self) -> Worker:
+        """One more, started and ready."""
+        worker = Worker(f"worker-{len(self.workers) + 1}", self.environment, self.directory / "logs", self.say)
+        self.workers.append(worker)
+        worker.start()
+        worker.wait_ready()
+        return worker
+
+    def batches_stored(self) -> int:
+        """Batches in PostgreSQL, 0 while it does not answer."""
+        try:
+            with psycopg.connect(self.database_url, connect_timeout=2) as connection:
+                row = connection.execute("SELECT count(*) FROM batches").fetchone()
+        except psycopg.OperationalError:
+            return 0
+        return int(row[0]) if row else 0
+
+    def wait_for_work(self, batches: int = 1) -> None:
+        """Return when so many more batches are stored than now.  Raises ChaosError."""
+        wanted = self.batches_stored() + batches
+        wait_until(lambda: self.batches_stored() >= wanted, READY_SECONDS, "work to go on")
+
+
+@contextlib.contextmanager
+def built(state: Path, workers: int, say: Say) -> Iterator[System]:
+    """Servers, an installation and workers, all ready.  Raises EmbeddedError, NumberlineError, ChaosError."""
+    with contextlib.ExitStack() as stack:
+        say("Kafka broker")
+        kafka = stack.enter_context(Kafka(state))
+        say("PostgreSQL")
+        postgres = stack.enter_context(Postgres(state))
+        environment = _environment(state, kafka.bootstrap_servers, postgres.create_database(NAMESPACE))
+        settings = _settings(environment)
+        say("topics, tables and prefix data")
+        init(settings, lambda text: None)
+        logs = state / "logs"
+        logs.mkdir()
+        gateway = ManagedProcess(
+            "gateway", "gateway", environment | {variable("metrics_port"): "0"}, logs / "gateway.log", say
+        )
+        system = System(settings, environment, state, kafka, postgres, gateway, [], say)
+        stack.callback(_stop, system)
+        gateway.start()
+        say(f"gateway and {workers} workers")
+        for _ in range(workers):
+            system.add_worker()
+        ready = f"http://127.0.0.1:{settings.gateway_port}/readyz"
+        wait_until(lambda: get(ready), READY_SECONDS, "ready gateway")
+        yield system
+
+
+def _stop(system: System) -> None:
+    for worker in system.workers:
+        worker.stop()
+    system.gateway.stop()
+
+
+def _environment(state: Path, kafka: str, database_url: str) -> dict[str, str]:
+    return {
+        variable("kafka_bootstrap_servers"): kafka,
+        variable("database_url"): database_url,
+        variable("namespace"): NAMESPACE,
+        variable("state_dir"): str(state),
+        variable("host"): "127.0.0.1",
+        variable("gateway_port"): str(free_port()),
+        variable("http_port"): str(free_port()),
+        variable("auth_secret"): secrets.token_urlsafe(32),
+    }
+
+
+def _settings(environment: dict[str, str]) -> Settings:
+    """Of the environment's own where it does not say otherwise, as its processes have them."""
+    given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)} | environment
+    return Settings.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})

@@ -1,0 +1,35 @@
+"""A schedule is a function of its seed."""
+
+from chaos.faults import FAULTS
+from chaos.schedule import schedule
+
+
+def test_a_seed_gives_the_same_schedule_again() -> None:
+    """Faults, workers, and every source of chance."""
+    first, again = (schedule(7, FAULTS, 9) for _ in range(2))
+    assert first == again
+    assert [one.chance("load").random() for one in first] == [one.chance("load").random() for one in again]
+
+
+def test_another_seed_gives_another() -> None:
+    """In the order of the faults, or in what they decide by chance."""
+    assert schedule(7, FAULTS, 9) != schedule(8, FAULTS, 9)
+
+
+def test_every_fault_is_there_before_one_comes_again() -> None:
+    """However many rounds there are."""
+    rounds = schedule(3, FAULTS, 2 * len(FAULTS))
+    assert {one.fault for one in rounds[: len(FAULTS)]} == set(FAULTS)
+    assert {one.fault for one in rounds[len(FAULTS) :]} == set(FAULTS)
+
+
+def test_the_second_half_has_three_workers() -> None:
+    """Two, then three; both with fewer workers than partitions."""
+    assert [one.workers for one in schedule(3, FAULTS, 5)] == [2, 2, 2, 3, 3]
+
+
+def test_every_fault_says_in_a_line_what_it_is() -> None:
+    """Which the report prints."""
+    for fault in FAULTS:
+        assert 10 < len(fault.title()) < 90, fault
+        assert fault.name().replace("-", "").isalpha()
