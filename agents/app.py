@@ -19,6 +19,7 @@ from agents.producers import StepProducer
 from agents.project import Projection
 from agents.store import Store
 from agents.unions import forget_at_rebalances
+from pipeline.dead_letters import Limit
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from schemas import topics
@@ -33,10 +34,13 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     faust_workarounds.install()
     app = _build_app(settings, partitions)
     producers: list[StepProducer] = []
+    limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
 
     def delivery(step: str) -> Delivery:
         producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}"))
-        return Delivery(app, settings.namespace, partitions, settings.deadline_seconds, metrics, producers[-1])
+        return Delivery(
+            app, settings.namespace, partitions, settings.deadline_seconds, metrics, producers[-1], limit
+        )
 
     async def close(sender: Any, **kwargs: Any) -> None:
         """When all steps have come to rest."""

@@ -18,8 +18,19 @@ from os import _exit
 from typing import Any, NoReturn, TypeVar
 
 from agents.producers import StepProducer
-from pipeline.errors import BatchImpossible, NumberlineError, RecordError, StepFailed, Unavailable, Unreadable
+from pipeline import dead_letters
+from pipeline.dead_letters import Headers, Limit
+from pipeline.errors import (
+    NeedsPerson,
+    NumberlineError,
+    RecordError,
+    StepFailed,
+    TooManyDeadLetters,
+    Unavailable,
+    Unreadable,
+)
 from pipeline.metrics import WorkerMetrics
+from pipeline.settings import variable
 from schemas import codec, events, topics
 from schemas.partitions import partition_for
 
@@ -27,7 +38,6 @@ log = logging.getLogger(__name__)
 
 SECONDS_TO_LEAVE = 10  # a worker that ends on an error leaves its group properly, if it can in this time
 
-Headers = tuple[tuple[str, bytes], ...]
 T = TypeVar("T")
 
 
@@ -89,7 +99,7 @@ def pure(*answers: type[Exception]) -> Iterator[None]:
 class Delivery:
     """Sending, acknowledging and dead letters, for one step or several.
 
-    producer: of its own; the application's without.
+    producer: of its own; the application's without. limit: of dead letters, shared by the steps of a worker.
     """
 
     def __init__(
@@ -100,10 +110,12 @@ class Delivery:
         deadline_seconds: float,
         metrics: WorkerMetrics,
         producer: StepProducer | None = None,
+        limit: Limit | None = None,
     ) -> None:
         self._app, self._producer = app, producer
         self._namespace, self._partitions = namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
+        self._limit = limit
         self._processed, self._seconds = cache(metrics.records.labels), cache(metrics.step_seconds.labels)
 
     async def within_deadline(self, awaitable: Awaitable[T], awaited: str) -> T:
@@ -149,29 +161,32 @@ class Delivery:
 
     async def _give_up(self, name: str, record: Record, error: RecordError) -> None:
         log.error("%s cannot process %s/%d/%d: %s", name, record.topic, record.partition, record.offset, error)
-        told = batch_failed(record, error)
+        if self._limit is not None and self._limit.passed(time.monotonic()):
+            raise TooManyDeadLetters(
+                f"more than {self._limit.most} records within {self._limit.seconds:g} s could not be processed, "
+                f"the last by the step {name}: {error}",
+                f"The one that was not sent to the dead letters any more is {record.topic}, partition "
+                f"{record.partition}, offset {record.offset}. Mend what all of them have in common (`numberline "
+                "deadletters list`), then start the worker again; "
+                f"{variable('dead_letter_limit')} sets how many are too many.",
+            ) from error
+        told = dead_letters.batch_failed(record.topic.removeprefix(f"{self._namespace}."), record.headers, error)
         await self.send(
             self.dead_letter(name, record, error),
             *([task_event(told, batch_headers(told))] if told else []),
         )
 
     def dead_letter(self, stage: str, record: Record, error: Exception) -> Outgoing:
-        """A record for the dead letters, whole, with why and where from (names after KIP-1034)."""
-        reason = getattr(error, "code", None) or type(error).__name__
-        self._metrics.dead_letters.labels(stage, reason).inc()
-        about = {
-            "exception": type(error).__name__,
-            "message": str(error),
-            "stacktrace": "".join(traceback.format_exception(error))[-10_000:],
-            "topic": record.topic,
-            "partition": str(record.partition),
-            "offset": str(record.offset),
-            "stage": stage,
-            "reason": reason,
-            "timestamp": str(record.timestamp),
-        }
+        """A record for the dead letters, whole, with why and where from."""
+        self._metrics.dead_letters.labels(stage, dead_letters.reason_of(error)).inc()
         kept = tuple(header for header in record.headers if header[0].lower() != "authorization")
-        why = tuple((f"__streams.errors.{name}", text.encode()) for name, text in about.items())
+        why = dead_letters.letter_headers(
+            error,
+            "".join(traceback.format_exception(error)),
+            stage,
+            (record.topic, record.partition, record.offset),
+            record.timestamp,
+        )
         return Outgoing(topics.DEADLETTERS, record.key, record.value, f"{record.partition}", kept + why)
 
 
@@ -187,21 +202,6 @@ def batch_headers(event: Any) -> Headers:
 def task_event(event: events.TaskEvent, headers: Headers = ()) -> Outgoing:
     """A message about a task: all of a user's go through one partition."""
     return Outgoing(topics.TASK_EVENTS, event.user_id.encode(), codec.encode(event), event.user_id, headers)
-
-
-def batch_failed(record: Record, error: RecordError) -> events.BatchFailed | None:
-    """What tells the task of a record that its batch cannot go on; None for a record of no batch."""
-    user, task, batch = (record.header(name) for name in ("user", "task", "batch"))
-    if not record.topic.endswith((".batches", ".allocations", ".numbers")) or not (user and task and batch):
-        return None
-    code, message = (
-        (error.code, error.message) if isinstance(error, BatchImpossible) else ("dead_letter", str(error))
-    )
-    try:
-        told = events.BatchFailed(task.decode(), user.decode(), int(batch), code, message)
-    except ValueError:  # headers that we never write
-        return None
-    return told if 0 <= told.batch < 1 << 31 else None
 
 
 def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step: Step, namespace: str) -> None:
@@ -232,8 +232,8 @@ def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step:
             )
             try:
                 await delivery.process(name, step, record)
-            except Exception:
-                end_soon(name)
+            except Exception as error:
+                end_soon(name, error)
                 raise
             await stream.ack(event)
 
@@ -248,18 +248,22 @@ def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None
         try:
             await body()
         except Exception as error:
-            end_soon(name)
+            end_soon(name, error)
             await app.crash(error)
 
     app.task(run)
 
 
-def end_soon(name: str) -> None:
+def end_soon(name: str, error: Exception) -> None:
     """The process is to end now; should leaving the group hang, it ends all the same."""
-    log.critical("%s failed: the worker ends and is to be restarted", name, exc_info=True)
+    if isinstance(error, NeedsPerson):
+        log.critical("%s: the worker ends and is not to be restarted: %s", name, error)
+    else:
+        log.critical("%s failed: the worker ends and is to be restarted", name, exc_info=error)
+    status = 2 if isinstance(error, NeedsPerson) else 1
 
     def end() -> NoReturn:
         time.sleep(SECONDS_TO_LEAVE)
-        _exit(1)
+        _exit(status)
 
     threading.Thread(target=end, daemon=True).start()

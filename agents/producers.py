@@ -28,7 +28,7 @@ class StepProducer:
         value: bytes | None,
         partition: int,
         timestamp: None,
-        headers: list[tuple[str, bytes]],
+        headers: list[tuple[str, bytes | None]],
     ) -> Awaitable[Any]:
         """Queue a message, after those before it; await what is returned for its acknowledgement."""
         producer = self._producer or await self._started()

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from agents.app import build_worker
 from agents.preflight import preflight
-from pipeline.errors import RefusedToStart
+from pipeline.errors import NeedsPerson, RefusedToStart
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, variable
 
@@ -16,7 +16,7 @@ DEFAULT_METRICS_PORT = 9101
 
 
 def run_worker(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises RefusedToStart."""
+    """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson."""
     partitions = asyncio.run(preflight(settings))
     registry = CollectorRegistry()
     serve_metrics(registry, settings)
@@ -30,7 +30,12 @@ def run_worker(settings: Settings) -> None:
     )
     worker.spinner = None  # a progress spinner for terminals
     logging.getLogger(__name__).info("worker %s starts, %d partitions", settings.worker_id, partitions)
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit:
+        if isinstance(worker.crash_reason, NeedsPerson):
+            raise worker.crash_reason from None
+        raise
 
 
 def serve_metrics(registry: CollectorRegistry, settings: Settings) -> None:

@@ -97,6 +97,7 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         acks="all",
         enable_idempotence=True,
         request_timeout_ms=15_000,
+        max_request_size=topics.DEADLETTERS.max_message_bytes,
     )
     try:
         await producer.start()

@@ -2,7 +2,9 @@
 
 NumberlineError
 ├── SettingsInvalid        an environment variable has a value that it does not accept
-├── RefusedToStart         what is found does not fit this process; a person must decide
+├── NeedsPerson            the process ends with 2 and is not to be restarted
+│   ├── RefusedToStart     what is found does not fit this process; a person must decide
+│   └── TooManyDeadLetters a worker would drain a topic into the dead letters
 ├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
 └── RecordError            a property of one record: it goes to the dead letters at once
     ├── Unreadable         its bytes are no event of this topic
@@ -30,14 +32,22 @@ class SettingsInvalid(NumberlineError):
 
 
 @dataclass
-class RefusedToStart(NumberlineError):
-    """What was found, and what to do about it."""
+class NeedsPerson(NumberlineError):
+    """What was found, and what to do about it: starting the process again would change nothing."""
 
     found: str
     remedy: str
 
     def __str__(self) -> str:
         return f"{self.found}\n{self.remedy}"
+
+
+class RefusedToStart(NeedsPerson):
+    """Found before the process began its work."""
+
+
+class TooManyDeadLetters(NeedsPerson):
+    """Found while records failed one after the other."""
 
 
 @dataclass

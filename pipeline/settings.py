@@ -79,6 +79,16 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
     )
+    dead_letter_limit: int = _setting(
+        50,
+        "dead letters within NUMBERLINE_DEAD_LETTER_SECONDS after which a worker ends with status 2 instead of "
+        "draining a topic, 1 to 1000000; refused requests do not count",
+        ge=1,
+        le=1_000_000,
+    )
+    dead_letter_seconds: float = _setting(
+        60.0, "the time that NUMBERLINE_DEAD_LETTER_LIMIT is about, 1 to 86400 s", ge=1, le=86_400
+    )
     session_timeout_seconds: float = _setting(
         6.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
     )

@@ -80,15 +80,22 @@ class Installation:
 
     def produce(self, value: bytes | None, **headers: bytes) -> None:
         """A message on the topic of requests, by a client that is none of ours."""
+        self.produce_on("requests", value, list(headers.items()))
+
+    def produce_on(
+        self, topic: str, value: bytes | None, headers: list[tuple[str, bytes]], partition: int = -1
+    ) -> None:
+        """A message on any topic; without a partition wherever the client puts it."""
         producer = Producer(
             {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "message.max.bytes": 4_000_000}
         )
         failed: list[object] = []
         producer.produce(
-            f"{self.settings.namespace}.requests",
+            f"{self.settings.namespace}.{topic}",
             value,
             key=b"any",
-            headers=list(headers.items()),
+            partition=partition,
+            headers=headers,
             on_delivery=lambda error, _: failed.append(error) if error else None,
         )
         assert producer.flush(30) == 0
@@ -177,11 +184,18 @@ def installation(kafka_server: Kafka, postgres_server: Postgres, server_state_di
 @pytest.fixture
 def small_installation(kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path) -> Iterator[Installation]:
     """One of its own for a test, with a gateway and the blocks of SMALL_ROWS alone."""
-    made = make_installation(kafka_server, postgres_server, tmp_path, f"small-{uuid.uuid4().hex[:8]}")
+    with make_small_installation(kafka_server, postgres_server, tmp_path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def make_small_installation(kafka: Kafka, postgres: Postgres, directory: Path) -> Iterator[Installation]:
+    """An installation with a gateway and the blocks of SMALL_ROWS alone."""
+    made = make_installation(kafka, postgres, directory, f"small-{uuid.uuid4().hex[:8]}")
     url = made.settings.database_url.get_secret_value()
     database.upgrade(url)
     database.remember_partitions(url, PARTITIONS)
-    servers, namespace = kafka_server.bootstrap_servers, made.settings.namespace
+    servers, namespace = kafka.bootstrap_servers, made.settings.namespace
     asyncio.run(topics.create_topics(servers, namespace, PARTITIONS, 1))
     target = prefixes.Installation(url, servers, namespace, PARTITIONS)
     asyncio.run(prefixes.load(target, "small", hashlib.sha256(b"small").digest(), lambda: SMALL_ROWS))

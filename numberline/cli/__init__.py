@@ -4,11 +4,12 @@ import sys
 
 import click
 
+from numberline.cli.dead_letters import deadletters
 from numberline.cli.processes import gateway, init, settings_table, up, worker
 from numberline.cli.tasks import cancel, generate, tasks
 from numberline.cli.tokens import token
 from numberline.cli.verify import verify
-from pipeline.errors import NumberlineError, RefusedToStart, SettingsInvalid
+from pipeline.errors import NeedsPerson, NumberlineError, SettingsInvalid
 
 FAILED, MISUSED = 1, 2
 
@@ -28,12 +29,12 @@ def cli() -> None:
     """
 
 
-for command in (up, init, worker, gateway, generate, tasks, cancel, token, verify, settings_table):
+for command in (up, init, worker, gateway, generate, tasks, cancel, token, verify, deadletters, settings_table):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Run a command. Exit 0: done; 1: it failed; 2: misused, or refused to start; 130: interrupted."""
+    """Run a command. Exit 0: done; 1: it failed; 2: misused, or a person must look; 130: interrupted."""
     try:
         status = cli.main(standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
@@ -43,7 +44,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (SettingsInvalid, RefusedToStart) as error:
+    except (SettingsInvalid, NeedsPerson) as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(MISUSED)
     except NumberlineError as error:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from agents.delivery import Headers, Outgoing, Record
+from agents.delivery import Outgoing, Record
+from pipeline.dead_letters import Headers
 from schemas import codec, events, topics
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.delivery import Delivery, Headers, Outgoing, Record, batch_failed, pure
+from agents.delivery import Delivery, Outgoing, Record, pure
+from pipeline.dead_letters import Headers, batch_failed
 from pipeline.errors import BatchImpossible, StepFailed, Unavailable, Unreadable
 from pipeline.metrics import WorkerMetrics
 from schemas import codec, events, topics
@@ -295,4 +296,4 @@ def test_the_last_header_of_a_name_counts() -> None:
 def test_batches_of_every_step_between_plan_and_store_can_be_told() -> None:
     """allocate, enrich and store all read topics of batches."""
     for topic in (topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS):
-        assert batch_failed(record(topics.topic_name("test", topic)), StepFailed("x")) is not None
+        assert batch_failed(topic.name, BATCH, StepFailed("x")) is not None

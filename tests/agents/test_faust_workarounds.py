@@ -415,7 +415,7 @@ async def test_f4_an_event_whose_step_raised_is_not_acked(
 ) -> None:
     """A registered step acks by hand, when it is done; its failure is the worker's end."""
     ended: list[str] = []
-    monkeypatch.setattr("agents.delivery.end_soon", ended.append)
+    monkeypatch.setattr("agents.delivery.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
 
     async def step(_: Record) -> None:
         raise OSError("in the step")
@@ -424,7 +424,7 @@ async def test_f4_an_event_whose_step_raised_is_not_acked(
         app = fake_app()
         register(app, Delivery(app, "test", 1, 1, metrics), topics.REQUESTS, "intake", step, "test")
         assert not await _acked_after_raising(app.agents["intake"].fun, app)
-    assert ended == ["intake"]
+    assert ended == ["intake: in the step"]
 
 
 # Raw values and tombstones

@@ -13,7 +13,12 @@ from numberline.cli import cli
 from pipeline.settings import PREFIX, Settings, variable
 from tests.docs.pages import PAGES, ROOT, Page, page
 
-MARKS = {"ID": "67c37db2-5f46-5504-a1ae-9fe9d23fa812", "USER": "ada", "FILE": "numbers.csv"}
+MARKS = {
+    "ID": "67c37db2-5f46-5504-a1ae-9fe9d23fa812",
+    "USER": "ada",
+    "FILE": "numbers.csv",
+    "LETTER": "requests/0/17",
+}
 COMMAND = re.compile(r"(?:^|[\s(])numberline ([a-z]+[^|)#\n]*)", re.MULTILINE)
 PATH = re.compile(r"(?:schemas|pipeline|agents|gateway|numberline|embedded|bench|chaos|tests|docs|deploy)/[\w./-]*")
 of_each_page = pytest.mark.parametrize("one", PAGES, ids=lambda one: one.name)
@@ -27,6 +32,14 @@ def commands(one: Page) -> Iterator[tuple[str, bool]]:
     for code in one.inline():
         for command in COMMAND.findall(code):
             yield command, False
+
+
+def commands_of(group: click.Group) -> Iterator[click.Command]:
+    """Every command of a group, those of its groups as well."""
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands_of(command)
 
 
 @of_each_page
@@ -61,18 +74,21 @@ def test_every_test_that_is_named_exists(one: Page) -> None:
 def test_every_command_parses(one: Page) -> None:
     """By the parser itself: strict in blocks, without what is required where it is only named."""
     for command, whole in commands(one):
-        name, *arguments = (MARKS.get(word, word) for word in shlex.split(command))
-        assert name in cli.commands, f"numberline {command}"
+        arguments = [MARKS.get(word, word) for word in shlex.split(command)]
+        parser: click.Command = cli
+        while isinstance(parser, click.Group) and arguments:
+            assert arguments[0] in parser.commands, f"numberline {command}"
+            parser = parser.commands[arguments.pop(0)]
         try:
-            cli.commands[name].make_context(name, arguments).close()
-        except click.MissingParameter:
+            parser.make_context(parser.name, arguments).close()
+        except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
             assert not whole, f"numberline {command}"
 
 
 @of_each_page
 def test_every_option_that_is_named_exists(one: Page) -> None:
     """In some command of ours; the benchmarks have a command line of their own."""
-    known = {opt for command in cli.commands.values() for option in command.params for opt in option.opts}
+    known = {opt for command in commands_of(cli) for option in command.params for opt in option.opts}
     named = {code.split()[0] for code in one.inline() if code.startswith("--")}
     if not one.name.startswith("docs/benchmarks/"):
         assert named <= known

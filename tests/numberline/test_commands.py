@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from numberline.cli import cli
 from pipeline.settings import Settings, variable
 from pipeline.tokens import verify
 from tests.fix_installation import Installation
 from tests.processes import Process
 
-COMMANDS = ("up", "init", "worker", "gateway", "generate", "tasks", "cancel", "token", "verify", "settings")
+COMMANDS = tuple(cli.commands)
 NOWHERE = {"NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "NUMBERLINE_GATEWAY_PORT": "1"}
 
 
