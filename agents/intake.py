@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agents.catalogue import CatalogueReader
 from agents.delivery import Delivery, Outgoing, Record, pure, task_event
@@ -10,14 +9,11 @@ from pipeline.catalogue import Catalogue
 from pipeline.metrics import WorkerMetrics
 from pipeline.plan import plan_request
 from pipeline.settings import Settings
-from pipeline.tokens import NotAuthenticated, verify_request
+from pipeline.tokens import NotAuthenticated, TokenRules, verify_request
 from schemas import events
 from schemas.identity import record_task_id, task_id
 from schemas.parse import RequestInvalid, parse_request
 from schemas.requests import CancelRequest, Request
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 
 class Intake:
@@ -28,7 +24,7 @@ class Intake:
     ) -> None:
         self._delivery, self._catalogues, self._metrics = delivery, catalogues, metrics
         self._window = settings.window
-        self._secret: SecretStr | None = settings.auth_secret if settings.auth_requests == "required" else None
+        self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
     async def __call__(self, record: Record) -> None:
         """One request. A refusal goes to the dead letters as well, and to nobody else if unauthenticated."""
@@ -54,13 +50,13 @@ class Intake:
 
     def _authenticated(self, record: Record) -> str | None:
         """Whose token the record carries; None where none is asked for.  Raises NotAuthenticated."""
-        if self._secret is None:
+        if self._rules is None:
             return None
         authorization = record.header("authorization")
         if authorization is None:
             raise NotAuthenticated("a request needs the header authorization: Bearer TOKEN")
         return verify_request(
-            self._secret.get_secret_value(),
+            self._rules,
             authorization.decode(errors="replace"),
             record.value or b"",
             record.timestamp / 1000,

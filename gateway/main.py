@@ -4,19 +4,18 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
+from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
 from gateway.hub import Hub
 from gateway.server import GatewayServer, port_refused
-from pipeline import tokens
-from pipeline.errors import SettingsInvalid
 from pipeline.metrics import GatewayMetrics
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +51,10 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     """Serve until cancelled; then every client is told 1001, within 2 s.
 
     ready: told the ports once they are open; `/readyz` says when clients are served.
-    Raises SettingsInvalid without a secret, RefusedToStart for a taken port, FeedBroken where the topic
-    cannot be read on.
+    Raises SettingsInvalid where no token could be checked, RefusedToStart for a taken port, FeedBroken where the
+    topic cannot be read on.
     """
-    if settings.auth_secret is None:
-        raise SettingsInvalid({variable("auth_secret"): "must be set: the gateway checks tokens by it"})
-    secret = settings.auth_secret.get_secret_value()
+    authenticator = build_authenticator(settings)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = GatewayMetrics(registry)
@@ -67,16 +64,27 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         settings,
         hub,
         metrics,
-        verify=lambda token: tokens.verify(secret, token, time.time()),
-        not_ready=lambda: feed.waiting_for,
+        authenticator,
+        not_ready=lambda: feed.waiting_for or authenticator.waiting_for,
     )
-    with _metrics_port(settings, registry) as metrics_port:
-        async with server.listening() as gateway_port:
-            host = settings.host
-            log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)
-            if ready is not None:
-                ready(Ports(gateway_port, metrics_port))
-            await feed.run()
+    async with contextlib.AsyncExitStack() as stack:
+        metrics_port = stack.enter_context(_metrics_port(settings, registry))
+        gateway_port = await stack.enter_async_context(server.listening())
+        log.info("WebSocket gateway on ws://%s:%d, metrics on %d", settings.host, gateway_port, metrics_port)
+        if ready is not None:
+            ready(Ports(gateway_port, metrics_port))
+        await _all(feed.run(), *([authenticator.key_source.run()] if authenticator.key_source else []))
+
+
+async def _all(*runs: Coroutine[Any, Any, None]) -> None:
+    """What runs for ever; the first error of one ends them all."""
+    tasks = [asyncio.ensure_future(one) for one in runs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.contextmanager

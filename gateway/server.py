@@ -13,8 +13,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from gateway.auth import Refused, Verify, authenticate
+from gateway.authenticator import Authenticator
 from gateway.connection import CLOSE_SECONDS, Connection, close
+from gateway.handshake import Refused, authenticate
 from gateway.hub import Hub
 from pipeline.errors import RefusedToStart
 from pipeline.metrics import GatewayMetrics
@@ -49,11 +50,11 @@ class GatewayServer:
         settings: Settings,
         hub: Hub,
         metrics: GatewayMetrics,
-        verify: Verify,
+        authenticator: Authenticator,
         not_ready: Callable[[], str | None],
     ) -> None:
         self._settings, self._hub, self._metrics = settings, hub, metrics
-        self._verify, self._not_ready = verify, not_ready
+        self._authenticator, self._not_ready = authenticator, not_ready
         self._held = 0
 
     @contextlib.asynccontextmanager
@@ -115,7 +116,7 @@ class GatewayServer:
             raise Refused(4429, "this gateway holds as many connections as it may", "too_many_connections")
         if (reason := self._not_ready()) is not None:
             raise Refused(1013, f"not ready, try again later: {reason}", "not_ready")
-        await authenticate(socket, user_id, self._verify)
+        await authenticate(socket, user_id, self._authenticator)
         with self._metrics.connections.track_inprogress():
             await Connection(socket, user_id, channel, self._hub, self._metrics).run()
 

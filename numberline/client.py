@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from numberline.errors import NotReachable
 from pipeline.errors import SettingsInvalid
 from pipeline.settings import Settings, variable
-from pipeline.tokens import sign
+from pipeline.tokens import TokenRules, sign
 from schemas import topics
 from schemas.requests import Request
 
@@ -75,13 +75,13 @@ class Client:
         raise AssertionError("the messages of a task end with its ending")
 
 
-def secret_of(settings: Settings) -> str:
-    """The secret that signs tokens.  Raises SettingsInvalid where none is set."""
+def signing_rules(settings: Settings) -> TokenRules:
+    """What to sign tokens by.  Raises SettingsInvalid where there is no secret to sign by."""
     if settings.auth_secret is None:
         raise SettingsInvalid(
             {variable("auth_secret"): "must be set, to the gateway's secret: `source .numberline/env` sets it"}
         )
-    return settings.auth_secret.get_secret_value()
+    return TokenRules.of(settings)
 
 
 def gateway_url(settings: Settings, user_id: str) -> str:
@@ -117,7 +117,7 @@ async def submit(settings: Settings, producer: AIOKafkaProducer, request: Reques
     body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
     headers = []
     if settings.auth_requests == "required":
-        token = sign(secret_of(settings), request.user_id, time.time(), body=body)
+        token = sign(signing_rules(settings), request.user_id, time.time(), body=body)
         headers.append(("authorization", f"Bearer {token}".encode()))
     name = topics.topic_name(settings.namespace, topics.REQUESTS)
     await producer.send_and_wait(name, body, request.user_id.encode(), headers=headers)
@@ -125,7 +125,7 @@ async def submit(settings: Settings, producer: AIOKafkaProducer, request: Reques
 
 @asynccontextmanager
 async def _gateway(settings: Settings, user_id: str) -> AsyncIterator[ClientConnection]:
-    token = sign(secret_of(settings), user_id, time.time(), lifetime_seconds=24 * 3600)
+    token = sign(signing_rules(settings), user_id, time.time(), lifetime_seconds=24 * 3600)
     url = gateway_url(settings, user_id)
     try:
         socket = await connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None)

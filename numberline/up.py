@@ -25,7 +25,7 @@ from numberline.processes import ManagedProcess
 from numberline.setup.init import init
 from pipeline.errors import NumberlineError, RefusedToStart
 from pipeline.settings import Settings, load_settings, variable
-from pipeline.tokens import sign
+from pipeline.tokens import TokenRules, sign
 
 console = Console(stderr=True, highlight=False)
 FIRST_METRICS_PORT = 9101
@@ -213,7 +213,7 @@ def _all_ready(services: list[Service], settings: Settings, ended: threading.Eve
 
 def _say_where(settings: Settings, env_file: Path, state: Path, services: list[Service]) -> None:
     metrics = ", ".join(f"{service.process.name} {service.metrics_url}" for service in services)
-    token = sign(os.environ[variable("auth_secret")], "demo", time.time(), TOKEN_SECONDS)
+    token = sign(TokenRules.of(settings), "demo", time.time(), TOKEN_SECONDS)
     executable = "python -m numberline" if sys.argv[0].endswith("__main__.py") else _short(Path(sys.argv[0]))
     console.print(
         f"""

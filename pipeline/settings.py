@@ -17,6 +17,7 @@ from pipeline.errors import SettingsInvalid
 
 PREFIX = "NUMBERLINE_"
 Port = Annotated[int, Field(ge=0, le=65535)]
+_CLAIM = r"^[!-~]{1,200}$"
 
 
 def _setting(default: Any, accepts: str, **rules: Any) -> Any:
@@ -59,6 +60,22 @@ class Settings(BaseSettings):
     )
     auth_secret: SecretStr | None = _setting(
         None, "the secret that signs tokens (HS256), at least 32 characters", min_length=32
+    )
+    auth_jwks_url: str | None = _setting(
+        None,
+        "the http(s) URL of the identity provider's public keys (a JWK Set), by which tokens are verified too",
+        pattern=r"^https?://[^\s]+$",
+    )
+    auth_audience: str | None = _setting(
+        None, "what the claim aud of a token must hold; needed with a JWK Set, 1 to 200 characters", pattern=_CLAIM
+    )
+    auth_issuer: str | None = _setting(
+        None, "what the claim iss of a token must be; needed with a JWK Set, 1 to 200 characters", pattern=_CLAIM
+    )
+    auth_operator_scope: str = _setting(
+        "numberline:operator",
+        "the scope of tokens that may read every user's tasks and numbers: 1 to 200 characters, no space",
+        pattern=_CLAIM,
     )
     auth_requests: Literal["off", "required"] = _setting(
         "off", "whether a request on Kafka needs a signed authorization header: off or required"

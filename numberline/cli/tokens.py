@@ -5,7 +5,7 @@ import time
 
 import click
 
-from numberline.client import secret_of
+from numberline.client import signing_rules
 from pipeline.settings import load_settings
 from pipeline.tokens import sign
 
@@ -19,14 +19,23 @@ def check_user(context: click.Context, parameter: click.Parameter, value: str) -
     return value
 
 
-@click.command(epilog="\b\nExample:\n  numberline token demo --hours 24\n")
+@click.command(
+    epilog="""\b
+Examples:
+  numberline token demo --hours 24
+  numberline token alice --operator
+"""
+)
 @click.argument("user", callback=check_user)
 @click.option(
     "--hours", default=1, show_default=True, type=click.IntRange(1, 24 * 365), help="How long it is good."
 )
-def token(user: str, hours: int) -> None:
+@click.option("--operator", is_flag=True, help="May read the tasks and numbers of every user.")
+def token(user: str, hours: int, operator: bool) -> None:
     """Print a token by which USER can watch their tasks.
 
     It is signed with NUMBERLINE_AUTH_SECRET: whoever has that secret can be every user.
     """
-    click.echo(sign(secret_of(load_settings()), user, time.time(), hours * 3600))
+    settings = load_settings()
+    scopes = [settings.auth_operator_scope] if operator else []
+    click.echo(sign(signing_rules(settings), user, time.time(), hours * 3600, scopes=scopes))

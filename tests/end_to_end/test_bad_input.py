@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from numberline.client import Client
-from pipeline.tokens import sign
+from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 from tests.processes import Process, wait_until
 
@@ -146,17 +146,17 @@ def test_the_worker_has_gone_on_through_all_of_this(installation: Installation, 
 
 def test_requests_need_their_users_signature_where_that_is_required(small_installation: Installation) -> None:
     """Unsigned, signed for another body or by another user: dead letters alone; signed: done."""
-    secret = small_installation.environment["NUMBERLINE_AUTH_SECRET"]
+    rules = TokenRules.of(small_installation.settings)
     body = GOOD | {"request_id": "signed"}
     value = json.dumps(body).encode()
     now = time.time()
     wrong = [
         b"",
-        b"Bearer " + sign(secret, "mallory", now, body=b"other").encode(),
-        b"Bearer " + sign(secret, "mallory", now).encode(),
-        b"Bearer " + sign("x" * 32, "mallory", now, body=value).encode(),
-        b"Bearer " + sign(secret, "mallory", now - 7200, body=value).encode(),
-        b"Bearer " + sign(secret, "trent", now, body=value).encode(),
+        b"Bearer " + sign(rules, "mallory", now, body=b"other").encode(),
+        b"Bearer " + sign(rules, "mallory", now).encode(),
+        b"Bearer " + sign(TokenRules("x" * 32), "mallory", now, body=value).encode(),
+        b"Bearer " + sign(rules, "mallory", now - 7200, body=value).encode(),
+        b"Bearer " + sign(rules, "trent", now, body=value).encode(),
     ]
 
     async def signed_task() -> dict[str, Any]:
@@ -166,7 +166,7 @@ def test_requests_need_their_users_signature_where_that_is_required(small_instal
             await asyncio.to_thread(
                 small_installation.produce,
                 value,
-                authorization=b"Bearer " + sign(secret, "mallory", now, body=value).encode(),
+                authorization=b"Bearer " + sign(rules, "mallory", now, body=value).encode(),
             )
             message = await client.next_message()
             while message is None:

@@ -4,10 +4,11 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from pipeline import tokens
+from pipeline.tokens import TokenRules, sign
 from schemas.events import GenerationResult, RequestRejected, TaskError, TaskProgress
 
 SECRET = "a secret of the gateway's tests, 32 characters and more"
+RULES = TokenRules(SECRET)
 TASK = "0f6b2a4e-0000-5000-8000-000000000001"
 OTHER_TASK = "0f6b2a4e-0000-5000-8000-000000000002"
 CREATED = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -86,6 +87,6 @@ def rejected(**changes: Any) -> RequestRejected:
     return replace(made, **changes)
 
 
-def token(user_id: str = "ann", issued_at: float | None = None, secret: str = SECRET) -> str:
+def token(user_id: str = "ann", issued_at: float | None = None, rules: TokenRules = RULES, **options: Any) -> str:
     """A token of a user, of now or of another moment."""
-    return tokens.sign(secret, user_id, time.time() if issued_at is None else issued_at)
+    return sign(rules, user_id, time.time() if issued_at is None else issued_at, **options)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +11,13 @@ from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from gateway.authenticator import Authenticator
 from gateway.hub import Hub
 from gateway.server import GatewayServer
-from pipeline import tokens
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 from schemas.events import RequestRejected, TaskProgress
-from tests.gateway.events import CREATED, SECRET, token
+from tests.gateway.events import CREATED, RULES, token
 
 PATIENCE_SECONDS = 20.0
 
@@ -52,7 +51,7 @@ async def running_gateway(**settings: Any) -> AsyncIterator[Gateway]:
         Settings(**{"gateway_port": 0, **settings}),
         gateway.hub,
         GatewayMetrics(gateway.registry),
-        verify=lambda given: tokens.verify(SECRET, given, time.time()),
+        Authenticator(RULES),
         not_ready=lambda: gateway.not_ready,
     )
     async with server.listening() as gateway.port:
@@ -105,7 +104,8 @@ async def opened(
     """A connection that has proved nothing yet, or what its header proves."""
     headers = {} if header is None else {"Authorization": header}
     url = f"ws://127.0.0.1:{port}{path}"
-    async with connect(url, additional_headers=headers, proxy=None, compression=None, **options) as socket:
+    defaults: dict[str, Any] = {"additional_headers": headers, "proxy": None, "compression": None}
+    async with connect(url, **{**defaults, **options}) as socket:
         yield Client(socket)
 
 

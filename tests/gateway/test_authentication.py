@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from gateway import auth
+from gateway import handshake
+from pipeline.tokens import TokenRules
 from tests.gateway.events import started, token
 from tests.gateway.harness import Gateway, connected, opened, running_gateway
 
@@ -36,9 +37,12 @@ async def test_nothing_is_sent_before_authentication(gateway: Gateway) -> None:
     [
         ("Bearer not.a.token", "the token is not valid: "),
         (f"Bearer {token(issued_at=time.time() - 7200)}", "the token has expired"),
-        (f"Bearer {token(secret='another secret, as long as the true one')}", "the token is not valid: "),
-        (f"Basic {token()}", "the authorization header must be, once: Bearer TOKEN"),
-        ("Bearer ", "the authorization header must be, once: Bearer TOKEN"),
+        (
+            f"Bearer {token(rules=TokenRules('another secret, as long as ours is'))}",
+            "the token is not valid: ",
+        ),
+        (f"Basic {token()}", "the authorization header must be: Bearer TOKEN"),
+        ("Bearer ", "the authorization header must be: Bearer TOKEN"),
     ],
 )
 async def test_a_header_that_proves_nothing_is_closed_with_4401(gateway: Gateway, header: str, reason: str) -> None:
@@ -92,8 +96,27 @@ async def test_another_users_channel_is_closed_with_4403(gateway: Gateway, by_he
         assert await client.closed() == (4403, "the token is another user's")
 
 
+async def test_an_authorization_header_given_twice_proves_nothing(gateway: Gateway) -> None:
+    headers = [("Authorization", f"Bearer {token()}"), ("Authorization", f"Bearer {token('bob')}")]
+    async with opened(gateway.port, additional_headers=headers) as client:
+        assert await client.closed() == (4401, "the authorization header must be given once")
+
+
+async def test_an_operator_may_read_another_users_channel(gateway: Gateway) -> None:
+    header = f"Bearer {token('operator', scopes=['numberline:operator'])}"
+    async with opened(gateway.port, header=header) as client:
+        assert (await client.receive())["user_id"] == "ann"
+        gateway.publish(started())
+        assert [one["type"] for one in await client.before_pong()] == ["task_started"]
+
+
+async def test_a_token_for_one_request_on_kafka_opens_nothing(gateway: Gateway) -> None:
+    async with opened(gateway.port, header=f"Bearer {token(body=b'{}')}") as client:
+        assert await client.closed() == (4401, "the token authorizes one request on Kafka and nothing else")
+
+
 async def test_silence_is_closed_with_4408(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "FIRST_MESSAGE_SECONDS", 0.1)
+    monkeypatch.setattr(handshake, "FIRST_MESSAGE_SECONDS", 0.1)
     async with opened(gateway.port) as client:
         assert await client.closed() == (4408, "no authenticate message within 0.1 s")
 
@@ -119,7 +142,7 @@ async def test_a_gateway_that_still_reads_closes_with_1013(gateway: Gateway) -> 
 async def test_no_token_is_ever_logged(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     caplog.set_level("INFO", "websockets.client")
-    good, bad = token(), token(secret="another secret, as long as the true one")
+    good, bad = token(), token(rules=TokenRules("another secret, as long as the true one"))
     async with connected(gateway.port):
         pass
     async with opened(gateway.port, header=f"Bearer {bad}") as client:

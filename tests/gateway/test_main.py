@@ -18,7 +18,9 @@ from pipeline.views import task_view
 from tests.gateway.events import OTHER_TASK, SECRET, ended, progressed, rejected, started, token
 from tests.gateway.harness import connected, http_get, opened
 from tests.gateway.process import gateway_settings, serving, until_counted, until_ready, until_says
+from tests.gateway.provider import key_server
 from tests.gateway.topic import DEADLINE_SECONDS, ProgressTopic
+from tests.pipeline.keys import Provider
 
 
 @pytest.fixture
@@ -143,6 +145,30 @@ async def test_a_taken_metrics_port_names_the_variable() -> None:
 async def test_without_a_secret_no_token_could_be_checked() -> None:
     with pytest.raises(SettingsInvalid, match="NUMBERLINE_AUTH_SECRET must be set"):
         await serve(gateway_settings("127.0.0.1:1", "any", auth_secret=None))
+
+
+async def test_tokens_of_an_identity_provider_open_a_gateway_that_has_read_its_keys(topic: ProgressTopic) -> None:
+    provider = Provider("EdDSA")
+    with key_server(b"not yet") as server:
+        settings = gateway_settings(
+            topic.servers,
+            topic.namespace,
+            auth_secret=None,
+            auth_jwks_url=server.url,
+            auth_audience="numbers",
+            auth_issuer="us",
+        )
+        async with serving(settings) as ports:
+            await until_says(ports, 503, f"the identity provider's keys cannot be read from {server.url}")
+            server.document = provider.document()
+            await until_ready(ports)
+            now = int(time.time())
+            claims = {"sub": "ann", "iat": now, "exp": now + 60, "aud": "numbers", "iss": "us"}
+            async with opened(ports.gateway, header=f"Bearer {provider.token(claims)}") as client:
+                assert (await client.receive())["type"] == "connection_established"
+            claims["aud"] = "others"
+            async with opened(ports.gateway, header=f"Bearer {provider.token(claims)}") as client:
+                assert await client.closed() == (4401, "the token is for another audience")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -11,7 +11,7 @@ import pytest
 
 from numberline.cli import cli
 from pipeline.settings import Settings, variable
-from pipeline.tokens import verify
+from pipeline.tokens import TokenRules, verify
 from tests.fix_installation import Installation
 from tests.processes import Process
 
@@ -126,9 +126,11 @@ def test_generate_says_what_to_start_where_nothing_runs(installation: Installati
 
 def test_a_token_is_its_users(installation: Installation) -> None:
     """What `token` prints opens the gateway for that user."""
-    token = installation.run("token", "demo").stdout.strip()
-    secret = installation.environment["NUMBERLINE_AUTH_SECRET"]
-    assert verify(secret, token, time.time()) == "demo"
+    rules = TokenRules.of(installation.settings)
+    own = verify(rules, installation.run("token", "demo").stdout.strip(), time.time())
+    assert (own.user_id, own.operator) == ("demo", False)
+    others = verify(rules, installation.run("token", "op", "--operator").stdout.strip(), time.time())
+    assert (others.user_id, others.operator) == ("op", True)
     assert installation.run("token", "not a user").returncode == 2
 
 

@@ -1,17 +1,15 @@
 """Who a connection belongs to: a token in the handshake's header, or in the first message."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from websockets.asyncio.server import ServerConnection
 
 from gateway import client_messages
-from pipeline.tokens import NotAuthenticated
+from gateway.authenticator import Authenticator
+from pipeline.tokens import Identity, NotAuthenticated, bearer_token
 
 FIRST_MESSAGE_SECONDS = 10.0
-
-Verify = Callable[[str], str]  # token -> user; raises NotAuthenticated
 
 
 @dataclass
@@ -26,28 +24,27 @@ class Refused(Exception):
         return f"{self.code}: {self.reason}"
 
 
-async def authenticate(socket: ServerConnection, user_id: str, verify: Verify) -> None:
-    """Return when the client has proved to be this user.  Raises Refused, or ConnectionClosed."""
+async def authenticate(socket: ServerConnection, user_id: str, authenticator: Authenticator) -> Identity:
+    """Whoever the client has proved to be; one who may read this user's tasks.
+
+    Raises Refused, or ConnectionClosed.
+    """
     assert socket.request is not None
     headers = socket.request.headers.get_all("Authorization")
-    token = _token_of_header(headers) if headers else await _token_of_first_message(socket)
     try:
-        owner = verify(token)
+        token = _token_of_header(headers) if headers else await _token_of_first_message(socket)
+        identity = await authenticator.identify(token)
     except NotAuthenticated as error:
-        raise _not_authenticated(error.reason) from None
-    if owner != user_id:
+        raise Refused(4401, error.reason, "not_authenticated") from None
+    if not identity.may_read(user_id):
         raise Refused(4403, "the token is another user's", "wrong_user")
-
-
-def _not_authenticated(reason: str) -> Refused:
-    return Refused(4401, reason, "not_authenticated")
+    return identity
 
 
 def _token_of_header(headers: list[str]) -> str:
-    scheme, _, token = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise _not_authenticated("the authorization header must be, once: Bearer TOKEN")
-    return token.strip()
+    if len(headers) > 1:
+        raise NotAuthenticated("the authorization header must be given once")
+    return bearer_token(headers[0])
 
 
 async def _token_of_first_message(socket: ServerConnection) -> str:
@@ -59,7 +56,7 @@ async def _token_of_first_message(socket: ServerConnection) -> str:
     try:
         message = client_messages.parse(frame)
     except client_messages.MessageInvalid as error:
-        raise _not_authenticated(f"the first message must be authenticate: {error}") from None
+        raise NotAuthenticated(f"the first message must be authenticate: {error}") from None
     if not isinstance(message, client_messages.Authenticate):
-        raise _not_authenticated("the first message must be authenticate, with a token")
+        raise NotAuthenticated("the first message must be authenticate, with a token")
     return message.token
