@@ -80,11 +80,13 @@ async def _all(*runs: Coroutine[Any, Any, None]) -> None:
     """What runs for ever; the first error of one ends them all."""
     tasks = [asyncio.ensure_future(one) for one in runs]
     try:
-        await asyncio.gather(*tasks)
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
-            task.cancel()
+            task.cancel()  # once: a second time would cut short what they do at their end
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()
 
 
 @contextlib.contextmanager
