@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from chaos.history import Heard
-from numberline.client import gateway_url, secret_of
+from numberline.client import gateway_url, signing_rules
 from pipeline.settings import Settings
 from pipeline.tokens import sign
 
@@ -27,7 +27,7 @@ class Listener:
 
     async def run(self) -> None:
         """Until cancelled."""
-        token = sign(secret_of(self._settings), self._user_id, time.time(), lifetime_seconds=TOKEN_SECONDS)
+        token = sign(signing_rules(self._settings), self._user_id, time.time(), lifetime_seconds=TOKEN_SECONDS)
         headers = {"Authorization": f"Bearer {token}"}
         while True:
             with contextlib.suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
