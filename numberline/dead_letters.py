@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
 
-from numberline.client import kafka_producer, secret_of
+from numberline.client import kafka_producer, signing_rules
 from numberline.records import read_to_end
 from pipeline.dead_letters import Letter, Origin, Settled, read_letter, settled_headers
 from pipeline.settings import Settings
@@ -112,7 +112,7 @@ def _authorization(settings: Settings, letter: Letter) -> list[tuple[str, bytes]
     """The operator's, in the name of the request's user; none where no user can be read."""
     if (user := letter.user) is None:
         return []
-    token = sign(secret_of(settings), user, time.time(), body=letter.value or b"")
+    token = sign(signing_rules(settings), user, time.time(), body=letter.value or b"")
     return [("authorization", f"Bearer {token}".encode())]
 
 
