@@ -5,7 +5,7 @@ from typing import cast
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
 from agents.faust_workarounds import Table
 from agents.unions import Unions
-from pipeline.coordinate import Decision, decide, fact_name, fact_of
+from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive
 from pipeline.metrics import WorkerMetrics
 from pipeline.task import Task
 from schemas import codec, events, topics
@@ -19,6 +19,9 @@ TASK_EVENTS = (
 )
 
 
+COMMANDS = (events.RedriveRequested,)  # leave no fact
+
+
 class Coordinate:
     """The step coordinate. Table `tasks`: ``user|task|fact name`` -> Fact."""
 
@@ -29,13 +32,17 @@ class Coordinate:
     async def __call__(self, record: Record) -> None:
         """One event: send what it leads to, then write the fact (delivery contract, rule 5)."""
         with pure():
-            event = cast(events.TaskEvent, record.event(*TASK_EVENTS))
+            event = cast(events.TaskEvent | events.RedriveRequested, record.event(*TASK_EVENTS, *COMMANDS))
             prefix = f"{event.user_id}|{event.task_id}|".encode()
         known = self.unions.current()
         if (task := known.get(prefix)) is None:
             facts = list(self._table.items_with_prefix(record.partition, prefix))
             with pure():
                 task = load_task(facts)
+        if isinstance(event, events.RedriveRequested):
+            with pure():
+                decision = redrive(task)
+            return await self._delivery.send(*outgoing(decision))
         with pure():
             decision = decide(task, event, record.timestamp)
         await self._delivery.send(*outgoing(decision))
@@ -47,14 +54,14 @@ class Coordinate:
             if task.ended:
                 known.pop(prefix, None)
                 self._metrics.tasks_ended.labels(task.status).inc()
-                await self._write_end(record, prefix, key, event, task, decision)
-                return
+                return await self._write_end(record, prefix, key, event, task, decision)
             fact = fact_of(event, record.timestamp, decision.sent_before)
             await self._delivery.written(self._table.put(key, fact))
         if task.submitted is not None and not task.ended:
             known[prefix] = task
         elif task.ended:
             await self._clean_up(record, prefix)
+        return None
 
     async def _write_end(
         self,

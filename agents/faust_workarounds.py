@@ -162,8 +162,8 @@ def _f7_end_when_records_are_gone() -> None:
         if self.has_valid_position:
             log.critical(
                 "the position of a partition is out of the range that the broker keeps: records expired unread "
-                "or the log was cut. Find the tasks that still run with `numberline tasks --active`, and move the "
-                "consumer group to an offset that exists."
+                "or the log was cut. Move the consumer group to an offset that exists, start the worker, and send "
+                "again what was lost with `numberline redrive --active`."
             )
             logging.shutdown()
             os._exit(1)

@@ -74,6 +74,13 @@ def decide(task: Task, event: TaskEvent, at: int) -> Decision:
     return Decision(batches, progress_after(after, event, at), after, sent_before=task.sent)
 
 
+def redrive(task: Task) -> Decision:
+    """Sends again whatever of a task is in flight; nothing of one that is unknown or has ended."""
+    if task.submitted is None or task.ended:
+        return Decision()
+    return Decision(tuple(task.planned(batch) for batch in range(task.sent) if batch not in task.batches))
+
+
 def _rejected(task: Task, event: TaskEvent, at: int) -> RequestRejected | None:
     """The answer to a request that changes nothing of the task that is there."""
     match event:

@@ -93,6 +93,14 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RedriveRequested:
+    """An operator wants whatever of a task is in flight to be sent again."""
+
+    task_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStored:
     """The rows of a batch are durable; count is below asked only when the area code has no more."""
 
@@ -270,6 +278,7 @@ Event = (
     TaskSubmitted
     | TaskRefused
     | CancelRequested
+    | RedriveRequested
     | BatchStored
     | BatchFailed
     | BatchPlanned

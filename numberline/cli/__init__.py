@@ -6,6 +6,7 @@ import click
 
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.processes import gateway, init, settings_table, up, worker
+from numberline.cli.redrive import redrive
 from numberline.cli.tasks import cancel, generate, tasks
 from numberline.cli.tokens import token
 from numberline.cli.verify import verify
@@ -29,7 +30,13 @@ def cli() -> None:
     """
 
 
-for command in (up, init, worker, gateway, generate, tasks, cancel, token, verify, deadletters, settings_table):
+COMMANDS = (
+    *(up, init, worker, gateway, settings_table),
+    *(generate, tasks, cancel),
+    *(redrive, deadletters),
+    *(token, verify),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -113,6 +113,25 @@ async def test_what_coordinate_sends_goes_where_its_key_belongs(coordinating: Co
     assert (progress.topic, progress.key, progress.partition_key) == (topics.PROGRESS, b"ann", "ann")
 
 
+async def test_a_redrive_sends_what_is_in_flight_and_leaves_no_fact(coordinating: Coordinating) -> None:
+    """The same messages as before; nothing of a task that has ended or is not known."""
+    again = record_of(events.RedriveRequested(TASK, "ann"), topics.TASK_EVENTS, b"ann")
+    await coordinating.step(again)
+    assert coordinating.calls == []
+    await coordinating.take(SUBMITTED, stored(0))
+    first = next(what for kind, what in coordinating.calls if kind == "send")
+    coordinating.calls.clear()
+
+    await coordinating.step(again)
+
+    assert coordinating.happened() == ["send 1", "send 2"]
+    assert coordinating.calls[1] == ("send", first)
+    await coordinating.take(stored(1), stored(2))
+    coordinating.calls.clear()
+    await coordinating.step(again)
+    assert coordinating.calls == []
+
+
 async def test_a_replay_writes_the_same_fact_again_and_sends_nothing(coordinating: Coordinating) -> None:
     """The local store may be ahead of the changelog (F5); the bytes are equal, whatever came since."""
     await coordinating.take(SUBMITTED, stored(0), stored(1))

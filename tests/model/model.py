@@ -2,8 +2,8 @@
 
 A step is a coroutine. Every message that it sends and every changelog record or transaction that it waits for is
 one atomic action, and anything may happen between two; `explore.py` walks through the interleavings. Enrich is
-left out: a pure function of its record. Intake, the store and what the program does not have yet (suppressions,
-redrive) are the model's own, a few lines each.
+left out: a pure function of its record. Intake, the store and what the program does not have yet (suppressions)
+are the model's own, a few lines each.
 
 Faults: crash (the successor has the changelog), restart (and a local store ahead of it), zombie (replaced, but
 goes on reading and writing with its old state; only its commits are refused), lose (a record expired unread; an
@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from pyroaring import BitMap
 
 from agents.allocate import Allocate
-from agents.coordinate import Coordinate, load_task
+from agents.coordinate import Coordinate
 from agents.delivery import Outgoing, Record
 from pipeline import draw
 from pipeline.allocate import draw_batch, facts_prefix
@@ -79,13 +79,6 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Redrive:
-    """An operator's command: send again whatever of a task is in flight."""
-
-    task: str
-
-
-@dataclass(frozen=True)
 class Suppress:
     """Numbers of an area code that are not to be drawn any more."""
 
@@ -110,7 +103,7 @@ class Scenario:
         return {code: draw.Space(np.array(numbers), 1) for code, numbers in self.spaces.items()}
 
 
-Entry = bytes | Generate | Cancel | Redrive | Suppress
+Entry = bytes | Generate | Cancel | Suppress
 Action = tuple[Any, ...]
 Scheduled = tuple[str, Any]
 Place = tuple[str, int]
@@ -215,8 +208,6 @@ class Instance:
         match entry:
             case Generate() | Cancel():
                 return intake(self, entry, record)
-            case Redrive():
-                return redrive(self, entry)
             case Suppress():
                 return suppress(self, entry)
             case bytes() if step == "store":
@@ -278,15 +269,6 @@ def plan_of(request: Generate, me: Instance) -> events.Plan:
         filters=events.Filters(),
         shares=spread(quantity, exist, BATCH, request.task),
     )
-
-
-async def redrive(me: Instance, command: Redrive) -> None:
-    """The messages of all batches in flight, as they were sent before."""
-    task = load_task(list(me.table.items_with_prefix(0, f"{USER}|{command.task}|".encode())))
-    if task.submitted is None or task.ended:
-        return
-    for batch in (task.planned(number) for number in range(task.sent) if number not in task.batches):
-        await DELIVERY.send(Outgoing(topics.BATCHES, None, codec.encode(batch), batch.area_code))
 
 
 async def suppress(me: Instance, record: Suppress) -> None:
@@ -399,7 +381,7 @@ class World:
         if not found and self.lost:  # the operator's repair
             self.lost = False
             if self.rules.redrive:
-                self.logs["task-events", 0] += [Redrive("t"), Redrive("u")]
+                self.logs["task-events", 0] += [codec.encode(events.RedriveRequested(t, USER)) for t in "tu"]
             return self.runnable()
         return found
 
