@@ -52,7 +52,7 @@ ends the command with status 2 and a line that names the variable and what it ac
 
 {{settings}}
 
-Nothing listens on `{PREFIX}HTTP_PORT` yet. `numberline gateway` needs `{PREFIX}AUTH_SECRET`, which `numberline up`
+`numberline gateway` needs `{PREFIX}AUTH_SECRET`, which `numberline up`
 makes once and keeps in `.numberline/secret`, or `{PREFIX}AUTH_JWKS_URL`: [authentication](authentication.md).
 
 While `numberline up` runs, `.numberline/env` has one `export` line for each variable that other programs on this

@@ -10,6 +10,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
+from gateway.api import server as http_server
+from gateway.api.app import build_app, build_services
 from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
 from gateway.hub import Hub
@@ -28,6 +30,7 @@ class Ports:
 
     gateway: int
     metrics: int
+    http: int
 
 
 Ready = Callable[[Ports], None]
@@ -67,12 +70,17 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         authenticator,
         not_ready=lambda: feed.waiting_for or authenticator.waiting_for,
     )
+    services = build_services(settings, hub, metrics, authenticator)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(services.close)
         metrics_port = stack.enter_context(_metrics_port(settings, registry))
-        gateway_port = await stack.enter_async_context(server.listening())
-        log.info("WebSocket gateway on ws://%s:%d, metrics on %d", settings.host, gateway_port, metrics_port)
+        services.gateway_port = gateway_port = await stack.enter_async_context(server.listening())
+        http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services)))
+        host = settings.host
+        log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)
+        log.info("HTTP API on http://%s:%d", host, http_port)
         if ready is not None:
-            ready(Ports(gateway_port, metrics_port))
+            ready(Ports(gateway_port, metrics_port, http_port))
         await _all(feed.run(), *([authenticator.key_source.run()] if authenticator.key_source else []))
 
 

@@ -101,7 +101,7 @@ def _environment(settings: Settings, state: Path, kafka: Kafka, postgres: Postgr
         variable("database_url"): postgres.url,
         variable("state_dir"): str(state),
         variable("gateway_port"): str(settings.gateway_port or free_port()),
-        variable("http_port"): str(settings.http_port),
+        variable("http_port"): str(settings.http_port or free_port()),
         variable("auth_secret"): _secret(settings, state / "secret"),
     }
 
@@ -218,6 +218,7 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
     console.print(
         f"""
 [bold]numberline is up[/]
+  HTTP API     http://{settings.host}:{settings.http_port}/api/tasks/
   WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}

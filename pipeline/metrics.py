@@ -113,3 +113,16 @@ class GatewayMetrics:
             registry=registry,
         )
         self.active_tasks = Gauge("numberline_active_tasks", "Tasks known that have not ended.", registry=registry)
+        self.http_requests = Counter(
+            "numberline_http_requests",
+            "HTTP calls answered, by the call's path with names for its parts.",
+            ["method", "path", "status"],
+            registry=registry,
+        )
+        self.http_seconds = Histogram(
+            "numberline_http_request_seconds",
+            "From an HTTP call's head to the first byte of its answer.",
+            ["method", "path"],
+            buckets=SECONDS,
+            registry=registry,
+        )

@@ -112,6 +112,27 @@ class Settings(BaseSettings):
     max_connections: int = _setting(
         10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
     )
+    http_url: str | None = _setting(
+        None,
+        "the URL that clients reach the HTTP API by, where it is not the one they connect to: "
+        "http://HOST or https://HOST, with or without a port and a path",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+    )
+    gateway_url: str | None = _setting(
+        None,
+        "the same of the WebSocket gateway: ws://HOST or wss://HOST",
+        pattern=r"^wss?://[^\s/?#]+(/[^\s?#]*)?$",
+    )
+    http_connections: int = _setting(1000, "HTTP connections that a gateway holds, 1 to 100000", ge=1, le=100_000)
+    http_calls_per_minute: int = _setting(
+        1200,
+        "HTTP calls a minute of one user, and of one address without a good token, 1 to 1000000",
+        ge=1,
+        le=1_000_000,
+    )
+    http_database_connections: int = _setting(
+        4, "PostgreSQL connections that a gateway reads by, 1 to 32", ge=1, le=32
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "debug, info, warning or error")
 
     @classmethod

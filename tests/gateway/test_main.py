@@ -182,6 +182,7 @@ async def test_a_signal_ends_the_process_in_order(topic: ProgressTopic, number: 
         "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
         "NUMBERLINE_NAMESPACE": topic.namespace,
         "NUMBERLINE_GATEWAY_PORT": "0",
+        "NUMBERLINE_HTTP_PORT": "0",
         "NUMBERLINE_METRICS_PORT": "0",
         "NUMBERLINE_AUTH_SECRET": SECRET,
     }
@@ -191,7 +192,7 @@ async def test_a_signal_ends_the_process_in_order(topic: ProgressTopic, number: 
     try:
         assert process.stdout is not None
         port = int(await asyncio.wait_for(process.stdout.readline(), DEADLINE_SECONDS))
-        await until_ready(Ports(port, 0))
+        await until_ready(Ports(port, 0, 0))
         async with connected(port) as client:
             began = time.monotonic()
             process.send_signal(number)

@@ -22,6 +22,7 @@ class Up:
         self.environment = os.environ | {
             "NUMBERLINE_STATE_DIR": str(self.state),
             "NUMBERLINE_GATEWAY_PORT": str(free_port()),
+            "NUMBERLINE_HTTP_PORT": str(free_port()),
             "NUMBERLINE_METRICS_PORT": str(free_port()),
         }
         self.environment.pop("PYTHONPATH", None)

@@ -1,0 +1,43 @@
+"""What the generated description says of bodies and errors, out of the models that decide on them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Header
+from pydantic import BaseModel
+
+IDEMPOTENCY = "the same key again, with the same body, is the same task; it has the rules of a request_id"
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description=IDEMPOTENCY,
+        pattern=r'^("[A-Za-z0-9._:-]{1,64}"|[A-Za-z0-9._:-]{1,64})$',
+    ),
+]
+GIVEN = {"type", "user_id"}  # by the call and the token
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a call."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (*statuses, 500)}
+
+
+def body_of(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a POST: a request without what the call and the token say, and without its required id."""
+    schema = model.model_json_schema()
+    properties = {name: one for name, one in schema["properties"].items() if name not in GIVEN}
+    required = [name for name in schema.get("required", []) if name in properties and name != "request_id"]
+    body: dict[str, Any] = {
+        "type": "object",
+        "title": model.__name__,
+        "properties": properties,
+        "additionalProperties": False,
+        "required": required,
+        "example": dict(example),
+    }
+    if "area_code" in properties:
+        body["not"] = {"required": ["area_code", "area_codes"]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}

@@ -1,0 +1,46 @@
+"""What the calls of the HTTP API use, put together by gateway.main and found through the application."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from gateway.api.rates import Rates
+from gateway.authenticator import Authenticator
+from gateway.database import Database
+from gateway.hub import Hub
+from gateway.producer import RequestProducer
+from pipeline.metrics import GatewayMetrics
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.api.submission import Submissions
+
+
+@dataclass
+class Services:
+    """One of each a gateway."""
+
+    settings: Settings
+    hub: Hub
+    database: Database
+    producer: RequestProducer
+    submissions: "Submissions"
+    authenticator: Authenticator
+    rates: Rates
+    metrics: GatewayMetrics
+    gateway_port: int = 0  # once it is open
+
+    async def close(self) -> None:
+        """Let go of Kafka and PostgreSQL."""
+        await self.producer.close()
+        await self.database.close()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that this request came to."""
+    found: Services = request.app.state.services
+    return found
+
+
+Using = Annotated[Services, Depends(services_of)]

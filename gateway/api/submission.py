@@ -1,0 +1,131 @@
+"""A call's request onto Kafka, acknowledged by the broker, and the first that a worker says of it."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from gateway.answers import Answer, first_answer, within
+from gateway.api.bodies import request_of
+from gateway.api.problems import Problem
+from gateway.api.services import Services
+from gateway.api.urls import http_url, websocket_url
+from gateway.hub import Hub
+from gateway.producer import RequestProducer
+from pipeline.views import error_view
+from schemas.events import FieldError, TaskProgress
+from schemas.identity import task_id as task_id_of
+from schemas.requests import CancelRequest
+from schemas.requests import Request as NumberlineRequest
+
+ANSWER_SECONDS = 1.0
+MOST_REMEMBERED = 10_000
+STATUS_OF = {"request_id_reused": 422, "unknown_task": 404, "task_ended": 409, "already_cancelled": 409}
+REUSED = "this request_id was used with another body, and that task goes on: choose a new request_id"
+
+
+class Submissions:
+    """Sends requests. The last ones are remembered by their task: a worker says nothing of one that comes again."""
+
+    def __init__(self, producer: RequestProducer, hub: Hub) -> None:
+        self._producer, self._hub = producer, hub
+        self._accepted: OrderedDict[str, bytes] = OrderedDict()  # task -> hash of its request's body
+
+    async def send(self, request: NumberlineRequest) -> TaskProgress | None:
+        """The task's first state, None where none came within ANSWER_SECONDS.
+
+        Returns once the broker has acknowledged the request. Raises Problem where it was refused within the time,
+        Unavailable where it was not acknowledged.
+        """
+        task, body = task_of(request), request.body_hash()
+        again = not isinstance(request, CancelRequest) and self._accepted.get(task)
+        if again and again != body:
+            raise Problem(422, "request_id_reused", REUSED)
+        answers = (
+            _answers_cancel if isinstance(request, CancelRequest) else _answers_first(self._hub, request, task)
+        )
+        async with first_answer(self._hub, request.user_id, task, request.request_id, answers) as answer:
+            await self._producer.send(request)
+            if again:
+                return self._hub.tasks.newest(request.user_id, task)
+            first = await within(ANSWER_SECONDS, answer)
+        state = _state(first)
+        if state is not None and not isinstance(request, CancelRequest):
+            self._remember(task, body)
+        return state
+
+    def _remember(self, task: str, body: bytes) -> None:
+        self._accepted[task] = body
+        if len(self._accepted) > MOST_REMEMBERED:
+            self._accepted.popitem(last=False)
+
+
+def task_of(request: NumberlineRequest) -> str:
+    """The task that a request makes, or means."""
+    if isinstance(request, CancelRequest):
+        return request.task_id
+    return task_id_of(request.user_id, request.request_id)
+
+
+def _answers_cancel(progress: TaskProgress) -> bool:
+    return progress.status != "running" or progress.current_step == "closing"
+
+
+def _answers_first(hub: Hub, request: NumberlineRequest, task: str) -> Callable[[TaskProgress], bool]:
+    """A task that is there already goes on by itself: then only a rejection can be the answer."""
+    known = hub.tasks.newest(request.user_id, task)
+    refused = known is None or known.current_step == "refused"
+    return lambda progress: refused and progress.event in ("started", "failed")
+
+
+def _state(answer: Answer | None) -> TaskProgress | None:
+    """The state in an answer.  Raises Problem for a rejection."""
+    if isinstance(answer, TaskProgress):
+        if answer.current_step == "refused":
+            raise _refused(answer)
+        return answer
+    if answer is not None:
+        code, details = answer["code"], answer["details"] or {}
+        raise Problem(
+            STATUS_OF.get(code, 422),
+            code,
+            answer["message"],
+            details={"task_id": answer["task_id"], "details": details},
+        )
+    return None
+
+
+def _refused(progress: TaskProgress) -> Problem:
+    error = error_view(progress.error) or {"code": "invalid_request", "message": "refused", "details": {}}
+    details = dict(error["details"])
+    errors = tuple(FieldError(one["field"], one["message"]) for one in details.pop("errors", []))
+    further = {"task_id": progress.task_id} | ({"details": details} if details else {})
+    return Problem(422, error["code"], error["message"], errors, details=further)
+
+
+async def submit(
+    request: Request,
+    services: Services,
+    user_id: str,
+    type_: str,
+    idempotency_key: str | None,
+    fields: dict[str, Any],
+) -> Response:
+    """Answer a POST: 202 and where the task is.  Raises Problem, Unavailable.
+
+    fields: those of the body; user, type and request_id are added.
+    """
+    wanted = request_of(type_, user_id, idempotency_key, fields)
+    state = await services.submissions.send(wanted)
+    task = task_of(wanted)
+    status_url = f"{http_url(request, services)}/api/tasks/{task}/"
+    body = {
+        "task_id": task,
+        "request_id": wanted.request_id,
+        "status": state.status if state else None,
+        "status_url": status_url,
+        "websocket_url": websocket_url(request, services, user_id),
+    }
+    return JSONResponse(body, 202, {"Location": status_url})

@@ -1,0 +1,64 @@
+"""PostgreSQL as the gateway reads it: a small pool of sessions that cannot write, and a deadline a query."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from pipeline.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+QUERY_SECONDS = 10.0
+WAIT_SECONDS = 5.0  # for a free session
+Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+
+class Database:
+    """Sessions that read. They are opened at the first use, so that a gateway starts without PostgreSQL."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=WAIT_SECONDS,
+            open=False,
+            name="numberline-gateway",
+            configure=_read_only,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "numberline-gateway"},
+        )
+
+    async def close(self) -> None:
+        """Close all sessions."""
+        await self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A session.  Raises Unavailable where there is none, or where it is lost or too slow."""
+        await self._pool.open()
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise Unavailable("session of PostgreSQL", WAIT_SECONDS) from error
+        except psycopg.errors.QueryCanceled as error:
+            raise Unavailable("answer of PostgreSQL", QUERY_SECONDS) from error
+        except psycopg.OperationalError as error:
+            log.warning("a session of PostgreSQL was lost: %s", error)
+            raise Unavailable("answer of PostgreSQL", QUERY_SECONDS) from error
+
+    async def rows(self, query: LiteralString, parameters: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """What a query answers.  Raises Unavailable."""
+        async with self.connection() as connection:
+            return await (await connection.execute(query, parameters)).fetchall()
+
+
+async def _read_only(connection: Connection) -> None:
+    await connection.execute("SET default_transaction_read_only = on")
+    await connection.execute(f"SET statement_timeout = '{int(QUERY_SECONDS)}s'".encode())

@@ -1,0 +1,79 @@
+"""Who is let in, how often, and what others are told: nothing."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline.tokens import TokenRules, sign
+from tests.fix_installation import Installation
+from tests.gateway.api.conftest import MakeClient
+from tests.gateway.api.test_submission import problem
+
+
+@pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        (None, "the authorization header must be, once: Bearer TOKEN"),
+        ("Basic YTpi", "the authorization header must be, once: Bearer TOKEN"),
+        ("Bearer x", "the token is not valid: Not enough segments"),
+    ],
+)
+def test_without_a_good_token_nothing_is_told(installation: Installation, header: str | None, detail: str) -> None:
+    """401 with the challenge that RFC 6750 asks for, and nothing of the token in the log."""
+    headers = {} if header is None else {"Authorization": header}
+    answer = httpx.get(
+        f"http://127.0.0.1:{installation.settings.http_port}/api/tasks/", headers=headers, trust_env=False
+    )
+    assert problem(answer, 401)["detail"] == detail
+    assert answer.headers["www-authenticate"] == 'Bearer realm="numberline"'
+
+
+def test_an_expired_token_and_one_of_another_secret_open_nothing(installation: Installation) -> None:
+    """And neither is ever written to the log."""
+    url = f"http://127.0.0.1:{installation.settings.http_port}/api/tasks/"
+    rules = TokenRules.of(installation.settings)
+    tokens = [sign(rules, "ann", time.time() - 7200), sign(TokenRules("x" * 32), "ann", time.time())]
+    for token in tokens:
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        assert problem(answer, 401)["code"] == "not_authenticated"
+    log = (installation.directory / "gateway.log").read_text()
+    assert not any(token in log for token in tokens)
+
+
+def test_every_answer_says_how_many_calls_are_left(client: MakeClient) -> None:
+    """By the draft's two headers."""
+    kim = client("kim")
+    first, second = kim.get("/api/tasks/"), kim.get("/api/tasks/")
+    assert first.headers["ratelimit-policy"] == '"default";q=1200;w=60'
+    left = [int(answer.headers["ratelimit"].split(";")[1].removeprefix("r=")) for answer in (first, second)]
+    assert 0 < left[1] <= left[0] < 1200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/nothing/", 404, "not_found"),
+        ("DELETE", "/api/tasks/", 405, "method_not_allowed"),
+        ("GET", "/api/generate-numbers-enhanced/", 405, "method_not_allowed"),
+    ],
+)
+def test_what_is_no_call_is_a_problem_too(
+    client: MakeClient, method: str, path: str, status: int, code: str
+) -> None:
+    """In the one form of all errors."""
+    assert problem(client("kim").request(method, path), status)["code"] == code
+
+
+def test_the_description_is_open_to_all(installation: Installation) -> None:
+    """OpenAPI 3.1, with every error in the form of RFC 9457."""
+    url = f"http://127.0.0.1:{installation.settings.http_port}/api/openapi.json"
+    found: dict[str, Any] = httpx.get(url, trust_env=False).raise_for_status().json()
+    assert found["openapi"].startswith("3.1")
+    for calls in found["paths"].values():
+        for call in calls.values():
+            failing = {status for status in call["responses"] if not status.startswith("2")}
+            assert {"401", "429", "500", "503"} <= failing
+            for status in failing:
+                assert list(call["responses"][status]["content"]) == ["application/problem+json"]
