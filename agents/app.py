@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import faust
 import mode
 
 from agents import faust_workarounds
@@ -11,8 +10,9 @@ from agents.allocate import Allocate
 from agents.catalogue import CatalogueReader
 from agents.coordinate import Coordinate
 from agents.database import Database
-from agents.delivery import Delivery, register, run_beside
+from agents.delivery import Delivery, handoff_to, register, run_beside
 from agents.enrich import Enrich
+from agents.handoff import Handoff, settle_at_rebalances
 from agents.intake import Intake
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
@@ -35,11 +35,19 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     app = _build_app(settings, partitions)
     producers: list[StepProducer] = []
     limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
+    handoffs: dict[topics.Topic, Handoff] = {}
 
     def delivery(step: str) -> Delivery:
         producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}"))
         return Delivery(
-            app, settings.namespace, partitions, settings.deadline_seconds, metrics, producers[-1], limit
+            app,
+            settings.namespace,
+            partitions,
+            settings.deadline_seconds,
+            metrics,
+            producers[-1],
+            limit,
+            handoffs,
         )
 
     async def close(sender: Any, **kwargs: Any) -> None:
@@ -51,22 +59,27 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     )
     catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
     tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
-    load, enrich_, store = delivery("load"), delivery("enrich"), delivery("store")
+    load, enrich_, store_ = delivery("load"), delivery("enrich"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
     prefixes = Prefixes(load, prefix_table)
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
+    enrich, store = Enrich(enrich_, prefixes), Store(store_, database, metrics)
+    handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", enrich)
+    handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", store)
     steps = (  # in the order of a request's way
         (topics.REQUESTS, "intake", Intake(intake, catalogues, settings, metrics), intake),
         (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
         (topics.BATCHES, "allocate", allocate, allocate_),
-        (topics.ALLOCATIONS, "enrich", Enrich(enrich_, prefixes), enrich_),
-        (topics.NUMBERS, "store", Store(store, database, metrics), store),
+        (topics.ALLOCATIONS, "enrich", enrich, enrich_),
+        (topics.NUMBERS, "store", store, store_),
         (topics.PREFIXES, "load", Load(load, prefix_table), load),
     )
     for topic, name, step, of_step in steps:
-        register(app, of_step, topic, name, step, settings.namespace)
+        register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
     forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
+    settle_at_rebalances(app, handoffs.values())
+    app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
     app.on_before_shutdown.connect(close)
@@ -74,7 +87,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
 
 
 def _build_app(settings: Settings, partitions: int) -> Any:
-    return faust.App(
+    return faust_workarounds.App(
         settings.namespace,
         version=1,  # the application's id is then the namespace, without a suffix
         broker="kafka://" + settings.kafka_bootstrap_servers.replace(",", ";"),

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from agents.turns import Turns
 from pipeline.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,11 @@ class Database:
 
     def __init__(self, url: str, connections: int, deadline_seconds: float, metrics: WorkerMetrics) -> None:
         self._url, self._metrics = url, metrics
+        self._turns = Turns(connections)
         self._pool = AsyncConnectionPool(
             url,
-            min_size=connections,
-            max_size=connections,
+            min_size=connections + 1,
+            max_size=connections + 1,
             timeout=deadline_seconds,
             open=False,
             name="numberline-worker",
@@ -38,14 +40,16 @@ class Database:
         await self._pool.close()
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection in one transaction, kept from waiting for ever behind another session's locks."""
+    async def connection(self, rows: int) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode, kept from waiting for ever behind another session's locks.
+
+        rows: about how many will be written by it; who has few goes first.
+        """
         await self._pool.open()  # at the first use, in the loop that goes on using it
-        async with self._pool.connection() as connection:
+        async with self._turns.turn(rows), self._pool.connection() as connection:
             watch = asyncio.create_task(self._end_what_blocks(connection.info.backend_pid))
             try:
-                async with connection.transaction():
-                    yield connection
+                yield connection
             finally:
                 watch.cancel()
 

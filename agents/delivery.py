@@ -11,12 +11,14 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from os import _exit
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
+from agents.handoff import Handoff
 from agents.producers import StepProducer
 from pipeline import dead_letters
 from pipeline.dead_letters import Headers, Limit
@@ -100,6 +102,7 @@ class Delivery:
     """Sending, acknowledging and dead letters, for one step or several.
 
     producer: of its own; the application's without. limit: of dead letters, shared by the steps of a worker.
+    handoffs: of the topics whose messages go to the next step of this worker at once.
     """
 
     def __init__(
@@ -111,8 +114,9 @@ class Delivery:
         metrics: WorkerMetrics,
         producer: StepProducer | None = None,
         limit: Limit | None = None,
+        handoffs: Mapping[topics.Topic, Handoff] = MappingProxyType({}),
     ) -> None:
-        self._app, self._producer = app, producer
+        self._app, self._producer, self._handoffs = app, producer, handoffs
         self._namespace, self._partitions = namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
         self._limit = limit
@@ -132,17 +136,15 @@ class Delivery:
 
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
         producer = self._producer or self._app.producer
-        acknowledged = [
-            await producer.send(
-                topics.topic_name(self._namespace, message.topic),
-                message.key,
-                message.value,
-                partition_for(message.partition_key, self._partitions),
-                None,
-                list(message.headers),
+        acknowledged = []
+        for message in messages:
+            name = topics.topic_name(self._namespace, message.topic)
+            partition = partition_for(message.partition_key, self._partitions)
+            if handoff := self._handoffs.get(message.topic):
+                handoff.offer(Record(name, partition, -1, 0, message.key, message.value, message.headers))
+            acknowledged.append(
+                await producer.send(name, message.key, message.value, partition, None, list(message.headers))
             )
-            for message in messages
-        ]
         await asyncio.gather(*acknowledged)
 
     async def written(self, *writes: Awaitable[Any]) -> None:
@@ -151,11 +153,16 @@ class Delivery:
 
     async def process(self, name: str, step: Step, record: Record) -> None:
         """Run a step on one record. When this returns, the record may be acknowledged."""
-        started = time.perf_counter()
         try:
-            await step(record)
+            await self.attempt(name, step, record)
         except RecordError as error:
             await self._give_up(name, record, error)
+            self._processed(name).inc()
+
+    async def attempt(self, name: str, step: Step, record: Record) -> None:
+        """Run a step on one record, and count it if it succeeds.  Raises what the step raises."""
+        started = time.perf_counter()
+        await step(record)
         self._processed(name).inc()
         self._seconds(name).observe(time.perf_counter() - started)
 
@@ -204,7 +211,15 @@ def task_event(event: events.TaskEvent, headers: Headers = ()) -> Outgoing:
     return Outgoing(topics.TASK_EVENTS, event.user_id.encode(), codec.encode(event), event.user_id, headers)
 
 
-def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step: Step, namespace: str) -> None:
+def register(
+    app: Any,
+    delivery: Delivery,
+    topic: topics.Topic,
+    name: str,
+    step: Step,
+    namespace: str,
+    handoff: Handoff | None = None,
+) -> None:
     """Make a step the Faust agent of a topic: one event of a partition at a time, acked by hand (F4)."""
     source = app.topic(
         topics.topic_name(namespace, topic),
@@ -231,7 +246,8 @@ def register(app: Any, delivery: Delivery, topic: topics.Topic, name: str, step:
                 else tuple(message.headers or ()),
             )
             try:
-                await delivery.process(name, step, record)
+                if handoff is None or not await handoff.dealt_with(record):
+                    await delivery.process(name, step, record)
             except Exception as error:
                 end_soon(name, error)
                 raise
@@ -252,6 +268,19 @@ def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None
             await app.crash(error)
 
     app.task(run)
+
+
+def handoff_to(app: Any, delivery: Delivery, name: str, step: Step) -> Handoff:
+    """A way to this step past the broker; what fails other than by the message ends the worker."""
+
+    async def attempt(record: Record) -> None:
+        await delivery.attempt(name, step, record)
+
+    async def failed(error: Exception) -> None:
+        end_soon(name, error)
+        await app.crash(error)
+
+    return Handoff(attempt, failed)
 
 
 def end_soon(name: str, error: Exception) -> None:

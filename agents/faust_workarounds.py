@@ -172,6 +172,18 @@ def _f7_end_when_records_are_gone() -> None:
     TopicPartitionState.await_reset = await_reset_
 
 
+class App(faust.App):
+    """An application that does something before it stops reading; Faust's `on_before_shutdown` comes after."""
+
+    async def before_stop(self) -> None:
+        """Nothing, unless the composition root replaces it."""
+
+    async def on_stop(self) -> None:
+        """Called when the application stops, before all that it consists of."""
+        await self.before_stop()
+        await super().on_stop()
+
+
 class Table(faust.Table):
     """A table of bytes whose writes can be awaited (F2) and whose local store survives a zombie (F6)."""
 

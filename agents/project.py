@@ -89,7 +89,7 @@ class Projection:
     async def _upsert(self) -> None:
         # in one order, so that two workers with the same tasks (after a rebalance) cannot lock each other out
         rows = [as_row(event) for _, event in sorted(self._newest.items())]
-        async with self._database.transaction() as connection:
+        async with self._database.connection(len(rows)) as connection, connection.transaction():
             await connection.cursor().executemany(UPSERT, rows)
 
 

@@ -8,6 +8,7 @@ from psycopg.errors import UniqueViolation
 
 from agents.database import Connection, Database
 from agents.delivery import Delivery, Record, pure, task_event
+from agents.turns import SMALL_ROWS
 from pipeline import numbering
 from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics
@@ -31,10 +32,19 @@ COPY_TRAILER = b"\xff\xff"
 
 INSERT_MARKER = """
 INSERT INTO batches (task_id, batch_no, user_id, project_id, area_code, count, prefix_version, verdict)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id
+"""
+INSERT_SMALL = f"""
+WITH marker AS ({INSERT_MARKER})
+INSERT INTO numbers (number, batch_id, prefix_id)
+SELECT number, batch_id, prefix_id FROM marker, unnest(%s::bigint[], %s::int[]) AS one (number, prefix_id)
 """
 SELECT_MARKER = "SELECT area_code, count FROM batches WHERE task_id = %s AND batch_no = %s"
 COPY_NUMBERS = "COPY numbers (number, batch_id, prefix_id) FROM STDIN (FORMAT BINARY)"
+
+Numbers = npt.NDArray[np.int64]
+PrefixIds = npt.NDArray[np.int32]
 
 
 class Store:
@@ -56,17 +66,13 @@ class Store:
         stored = events.BatchStored(batch.task_id, batch.user_id, batch.batch, batch.area_code, batch.asked, count)
         await self._delivery.send(task_event(stored))
 
-    async def _stored(
-        self, batch: events.NumbersEnriched, numbers: npt.NDArray[np.int64], prefix_ids: npt.NDArray[np.int32]
-    ) -> int:
+    async def _stored(self, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds) -> int:
         """Rows of the batch that are durable.  Raises BatchImpossible where the database holds a number already."""
+        write = self._insert if len(numbers) <= SMALL_ROWS else self._copy
         try:
-            async with self._database.transaction() as connection:
-                batch_id = await self._insert_marker(connection, batch)
-                if batch_id is None:
+            async with self._database.connection(len(numbers)) as connection:
+                if not await write(connection, batch, numbers, prefix_ids):
                     return await self._marked_count(connection, batch)
-                async with connection.cursor().copy(COPY_NUMBERS) as copy:
-                    await copy.write(copy_rows(numbers, batch_id, prefix_ids))
         except UniqueViolation as error:
             self._metrics.ledger_conflicts.inc()
             raise BatchImpossible(
@@ -76,23 +82,24 @@ class Store:
         self._metrics.numbers.labels("stored").inc(len(numbers))
         return len(numbers)
 
-    async def _insert_marker(self, connection: Connection, batch: events.NumbersEnriched) -> int | None:
-        row = await (
-            await connection.execute(
-                INSERT_MARKER,
-                (
-                    batch.task_id,
-                    batch.batch,
-                    batch.user_id,
-                    batch.project_id,
-                    int(batch.area_code),
-                    batch.count,
-                    batch.prefix_version,
-                    batch.verdict,
-                ),
-            )
-        ).fetchone()
-        return row[0] if row else None
+    async def _insert(
+        self, connection: Connection, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds
+    ) -> bool:
+        """Marker and a few rows by one statement, which is one round trip; False where there are none to write."""
+        rows = numbers.tolist(), prefix_ids.tolist()
+        return bool((await connection.execute(INSERT_SMALL, (*marker(batch), *rows))).rowcount)
+
+    async def _copy(
+        self, connection: Connection, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds
+    ) -> bool:
+        """Marker and many rows by COPY; False where the marker is there already."""
+        async with connection.transaction():
+            row = await (await connection.execute(INSERT_MARKER, marker(batch))).fetchone()
+            if row is None:
+                return False
+            async with connection.cursor().copy(COPY_NUMBERS) as copy:
+                await copy.write(copy_rows(numbers, row[0], prefix_ids))
+        return True
 
     async def _marked_count(self, connection: Connection, batch: events.NumbersEnriched) -> int:
         """The count of a batch that is there already; another content under its identity is an alarm."""
@@ -107,7 +114,21 @@ class Store:
         return batch.count
 
 
-def columns(batch: events.NumbersEnriched) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+def marker(batch: events.NumbersEnriched) -> tuple[object, ...]:
+    """The row of a batch as the values of INSERT_MARKER."""
+    return (
+        batch.task_id,
+        batch.batch,
+        batch.user_id,
+        batch.project_id,
+        int(batch.area_code),
+        batch.count,
+        batch.prefix_version,
+        batch.verdict,
+    )
+
+
+def columns(batch: events.NumbersEnriched) -> tuple[Numbers, PrefixIds]:
     """E.164 numbers and prefix ids of a batch.  Raises ValueError where their lengths disagree."""
     numbers = np.frombuffer(batch.numbers, "<u4")
     prefix_ids = np.frombuffer(batch.prefix_ids, "<i4").astype(np.int32)
@@ -116,7 +137,7 @@ def columns(batch: events.NumbersEnriched) -> tuple[npt.NDArray[np.int64], npt.N
     return numbering.e164(batch.area_code, numbers), prefix_ids
 
 
-def copy_rows(numbers: npt.NDArray[np.int64], batch_id: int, prefix_ids: npt.NDArray[np.int32]) -> bytes:
+def copy_rows(numbers: Numbers, batch_id: int, prefix_ids: PrefixIds) -> bytes:
     """The rows of a batch as the input of a binary COPY."""
     rows = np.empty(len(numbers), COPY_ROW)
     rows["fields"], rows["number_length"], rows["batch_length"], rows["prefix_length"] = 3, 8, 4, 4

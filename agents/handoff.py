@@ -1,0 +1,96 @@
+"""A message handed to the next step in this worker at once, while the broker still takes it.
+
+Only for steps whose outcome depends on nothing but the message (enrich, store). Identity fixes content (delivery
+contract, rule 3), so such a step may take a message early, in any order and more than once. The broker's copy
+comes all the same: it is acknowledged when the step has dealt with what was handed over, and dealt with as any
+other record where that failed, or where nothing was handed over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import RecordError
+
+if TYPE_CHECKING:
+    from agents.delivery import Record
+
+log = logging.getLogger(__name__)
+
+MOST = 64  # messages of a step handed over whose copies have not come yet; further ones take the long way
+LEAVE_SECONDS = 1.0  # for the copies to come when a worker stops
+
+Identity = tuple[bytes | None, bytes | None]
+Attempt = Callable[["Record"], Awaitable[None]]
+
+
+def identity(record: "Record") -> Identity:
+    """Task and batch, out of the headers."""
+    return record.header("task"), record.header("batch")
+
+
+class Handoff:
+    """What was handed to one step, until the broker's copies come.
+
+    attempt: the step, raising what it raises. failed: called with what is no property of the record.
+    """
+
+    def __init__(self, attempt: Attempt, failed: Callable[[Exception], Awaitable[None]]) -> None:
+        self._attempt, self._failed = attempt, failed
+        self._handed: dict[Identity, asyncio.Task[bool]] = {}
+        self._running: set[asyncio.Task[bool]] = set()
+        self._open, self._empty = True, asyncio.Event()
+
+    def offer(self, record: "Record") -> None:
+        """Begin with a message that is being sent; its offset is not known yet."""
+        one = identity(record)
+        if not self._open or one in self._handed or len(self._handed) >= MOST:
+            return
+        task = asyncio.create_task(self._run(record))
+        self._handed[one] = task
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def dealt_with(self, record: "Record") -> bool:
+        """Whether the step is through with a record whose copy was handed over; waits until it is."""
+        task = self._handed.pop(identity(record), None)
+        if not self._handed:
+            self._empty.set()
+        return task is not None and await asyncio.shield(task)
+
+    async def settled(self) -> None:
+        """Wait for what runs, and expect no copies any more: other partitions are ours from now on."""
+        self._handed = {}
+        if self._running:
+            await asyncio.wait(set(self._running))
+
+    async def emptied(self) -> None:
+        """Take no more, and wait until all copies have come: a successor would do them once more."""
+        self._open = False
+        if self._handed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), LEAVE_SECONDS)
+
+    async def _run(self, record: "Record") -> bool:
+        try:
+            await self._attempt(record)
+        except RecordError as error:
+            # a dead letter says where the record lies, which only its copy knows
+            log.info("a message handed over fails, and waits for its copy: %s", error)
+            return False
+        except Exception as error:
+            await self._failed(error)
+            return False
+        return True
+
+
+def settle_at_rebalances(app: Any, handoffs: Iterable[Handoff]) -> None:
+    """A worker gives its partitions away when nothing that it took from them is under way."""
+
+    async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
+        for handoff in handoffs:
+            await handoff.settled()
+
+    app.on_partitions_revoked.connect(revoked)

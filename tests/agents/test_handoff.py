@@ -1,0 +1,134 @@
+"""What is handed to the next step: done once, acknowledged by its copy, and done again where it failed."""
+
+import asyncio
+
+import pytest
+
+from agents.delivery import Record
+from agents.handoff import MOST, Handoff
+from pipeline.errors import Unavailable, Unreadable
+
+
+def message(batch: int, offset: int = -1) -> Record:
+    """A message of a batch; the copy that the broker brings has an offset."""
+    headers = (("user", b"ann"), ("task", b"task"), ("batch", str(batch).encode()))
+    return Record("test.numbers", 3, offset, 0, b"212", b"value", headers)
+
+
+class Handing:
+    """A handoff to a step that waits until it is let go, and raises what the test wants."""
+
+    def __init__(self) -> None:
+        self.begun: list[bytes | None] = []
+        self.failures: list[Exception] = []
+        self.go = asyncio.Event()
+        self.error: Exception | None = None
+        self.handoff = Handoff(self._attempt, self._failed)
+
+    async def _attempt(self, record: Record) -> None:
+        self.begun.append(record.header("batch"))
+        await self.go.wait()
+        if self.error:
+            raise self.error
+
+    async def _failed(self, error: Exception) -> None:
+        self.failures.append(error)
+
+
+@pytest.fixture
+async def handing() -> Handing:
+    """A step that nothing was handed to."""
+    return Handing()
+
+
+async def test_the_copy_waits_for_what_was_handed_over(handing: Handing) -> None:
+    """And is dealt with then: its step does not run again."""
+    handing.handoff.offer(message(0))
+    copy = asyncio.create_task(handing.handoff.dealt_with(message(0, offset=17)))
+    await asyncio.sleep(0)
+    assert handing.begun == [b"0"]
+    assert not copy.done()
+
+    handing.go.set()
+
+    assert await copy
+
+
+async def test_a_record_that_was_not_handed_over_takes_the_long_way(handing: Handing) -> None:
+    """A replay after a restart, for example; so does a second copy of what was handed over once."""
+    handing.go.set()
+    assert not await handing.handoff.dealt_with(message(0, offset=17))
+    handing.handoff.offer(message(1))
+    assert await handing.handoff.dealt_with(message(1, offset=18))
+
+    assert not await handing.handoff.dealt_with(message(1, offset=19))
+
+
+async def test_a_record_error_waits_for_the_copy(handing: Handing) -> None:
+    """Which becomes the dead letter, for it knows its offset; the worker goes on."""
+    handing.error = Unreadable("no event")
+    handing.go.set()
+    handing.handoff.offer(message(0))
+
+    assert not await handing.handoff.dealt_with(message(0, offset=17))
+    assert not handing.failures
+
+
+async def test_any_other_error_ends_the_worker(handing: Handing) -> None:
+    """As it does where the record came from the broker."""
+    handing.error = Unavailable("commit of PostgreSQL", 30)
+    handing.go.set()
+    handing.handoff.offer(message(0))
+    await asyncio.sleep(0.001)
+
+    assert handing.failures == [handing.error]
+
+
+async def test_the_same_message_is_handed_over_once_at_a_time(handing: Handing) -> None:
+    """Whoever sends it again meanwhile changes nothing."""
+    handing.handoff.offer(message(0))
+    handing.handoff.offer(message(0))
+    handing.go.set()
+    await handing.handoff.settled()
+
+    assert handing.begun == [b"0"]
+
+
+async def test_no_more_are_handed_over_than_fit(handing: Handing) -> None:
+    """Further messages are read from the broker, when their turn comes."""
+    for batch in range(MOST + 1):
+        handing.handoff.offer(message(batch))
+    await asyncio.sleep(0)
+
+    assert len(handing.begun) == MOST
+    handing.go.set()
+    assert not await handing.handoff.dealt_with(message(MOST, offset=17))
+    await handing.handoff.settled()
+
+
+async def test_before_a_rebalance_all_comes_to_rest(handing: Handing) -> None:
+    """And copies are expected no longer: another worker may get them."""
+    handing.handoff.offer(message(0))
+    settled = asyncio.create_task(handing.handoff.settled())
+    await asyncio.sleep(0)
+    assert not settled.done()
+
+    handing.go.set()
+    await settled
+
+    assert not await handing.handoff.dealt_with(message(0, offset=17))
+
+
+async def test_a_worker_that_stops_waits_for_the_copies(handing: Handing) -> None:
+    """So that its successor has nothing to do again; and takes no more."""
+    handing.go.set()
+    handing.handoff.offer(message(0))
+    emptied = asyncio.create_task(handing.handoff.emptied())
+    await asyncio.sleep(0.001)
+    assert not emptied.done()
+    handing.handoff.offer(message(1))
+
+    assert await handing.handoff.dealt_with(message(0, offset=17))
+    await emptied
+
+    assert handing.begun == [b"0"]
