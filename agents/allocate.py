@@ -1,33 +1,46 @@
-"""batches -> allocate -> allocations: the dedup agent. No number is given out twice."""
+"""batches -> allocate -> allocations: the dedup agent. No number is given out twice, none that is suppressed."""
+
+from typing import cast
 
 from pyroaring import BitMap
 
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
 from agents.faust_workarounds import Table
+from agents.ledger import Ledger
 from agents.prefixes import Prefixes
-from agents.unions import Unions
-from pipeline.allocate import Spaces, allocated, draw_batch, fact_key, facts_prefix, union
+from pipeline import suppress
+from pipeline.allocate import Spaces, allocated, draw_batch, fact_key
 from pipeline.metrics import WorkerMetrics
 from pipeline.prefixes import AreaCode
 from schemas import codec, events, topics
 
 
 class Allocate:
-    """The step allocate. Table `ledger`: ``area code|task|batch`` -> roaring bitmap of the numbers drawn."""
+    """The step allocate."""
 
-    def __init__(self, delivery: Delivery, ledger: Table, prefixes: Prefixes, metrics: WorkerMetrics) -> None:
-        self._delivery, self._ledger, self._prefixes, self._metrics = delivery, ledger, prefixes, metrics
+    def __init__(self, delivery: Delivery, table: Table, prefixes: Prefixes, metrics: WorkerMetrics) -> None:
+        self._delivery, self._prefixes, self._metrics = delivery, prefixes, metrics
         self._spaces = Spaces()
-        self.unions: Unions[str, BitMap] = Unions()
+        self.ledger = Ledger(table, metrics)
 
     async def __call__(self, record: Record) -> None:
-        """One planned batch: write the fact, then send it (delivery contract, rule 5)."""
+        """One planned batch, or one change of what is suppressed."""
         with pure():
-            planned = record.event(events.BatchPlanned)
+            event = cast(
+                events.BatchPlanned | events.Suppressed, record.event(events.BatchPlanned, events.Suppressed)
+            )
+        if isinstance(event, events.Suppressed):
+            await self._suppress(event, record)
+        else:
+            await self._allocate(event, record)
+
+    async def _allocate(self, planned: events.BatchPlanned, record: Record) -> None:
+        """Write the fact, then send it (delivery contract, rule 5)."""
+        with pure():
             key = fact_key(planned.area_code, planned.task_id, planned.batch)
         prefixes = await self._prefixes.of(planned.area_code, planned.prefix_version, record.partition)
         fact = self._drawn(planned, key, record.partition, prefixes)
-        await self._delivery.written(self._ledger.put(key, fact))
+        await self._delivery.written(self.ledger.table.put(key, fact))
         with pure():
             event = allocated(planned, fact)
             message = Outgoing(
@@ -37,17 +50,22 @@ class Allocate:
 
     def _drawn(self, planned: events.BatchPlanned, key: bytes, partition: int, prefixes: AreaCode) -> bytes:
         """The fact of a batch: as it is in the ledger, else drawn. No await between reading and adding."""
-        unions = self.unions.current()
-        if (taken := unions.get(planned.area_code)) is None:
-            facts = self._ledger.items_with_prefix(partition, facts_prefix(planned.area_code))
-            taken = unions[planned.area_code] = union(fact for _, fact in facts)
-            self._metrics.ledger_area_codes.set(len(unions))
-        if (fact := self._ledger.get(key)) is None:
+        holdings = self.ledger.of(planned.area_code, partition)
+        if (fact := self.ledger.table.get(key)) is None:
             with pure():
-                drawn = draw_batch(planned, self._spaces.of(prefixes, planned.filters), taken)
+                space = self._spaces.of(prefixes, planned.filters)
+                drawn = draw_batch(planned, space, holdings.withheld_from(planned.user_id))
                 fact = drawn.serialize()
-            taken |= drawn
+            holdings.taken |= drawn
             self._metrics.numbers.labels("drawn").inc(len(drawn))
         else:
-            taken |= BitMap.deserialize(fact)
+            holdings.taken |= BitMap.deserialize(fact)
         return bytes(fact)
+
+    async def _suppress(self, event: events.Suppressed, record: Record) -> None:
+        """The record is the fact; written again where it is there, as on every replay (rule 5)."""
+        suppressed = self.ledger.of(event.area_code, record.partition).suppressed
+        with pure():
+            place = suppressed.apply(event)
+            key = suppress.fact_key(event.area_code, place, event.change)
+        await self._delivery.written(self.ledger.table.put(key, record.value or b""))

@@ -77,7 +77,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     )
     for topic, name, step, of_step in steps:
         register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
-    forget_at_rebalances(app, metrics, coordinate.unions, allocate.unions)
+    forget_at_rebalances(app, metrics, coordinate.unions, allocate.ledger.unions)
     settle_at_rebalances(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)

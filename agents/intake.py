@@ -23,7 +23,7 @@ class Intake:
         self, delivery: Delivery, catalogues: CatalogueReader, settings: Settings, metrics: WorkerMetrics
     ) -> None:
         self._delivery, self._catalogues, self._metrics = delivery, catalogues, metrics
-        self._window = settings.window
+        self._window, self._fictional_only = settings.window, settings.fictional_only
         self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
     async def __call__(self, record: Record) -> None:
@@ -39,7 +39,7 @@ class Intake:
             return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
         try:
             with pure(RequestInvalid):
-                event = submitted(record, catalogue, self._window, caller)
+                event = submitted(record, catalogue, self._window, self._fictional_only, caller)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()
             return await self._delivery.send(
@@ -74,7 +74,7 @@ def request_type(event: events.TaskEvent) -> str:
 
 
 def submitted(
-    record: Record, catalogue: Catalogue, window: int, caller: str | None
+    record: Record, catalogue: Catalogue, window: int, fictional_only: bool, caller: str | None
 ) -> events.TaskSubmitted | events.CancelRequested:
     """A request as an event of its task.  Raises RequestInvalid with all the rules that it breaks."""
     try:
@@ -96,7 +96,7 @@ def submitted(
         task_name=request.task_name,
         body_hash=request.body_hash(),
         requested_at=record.timestamp,
-        plan=plan_request(request, catalogue, task, window),
+        plan=plan_request(request, catalogue, task, window, fictional_only),
     )
 
 

@@ -3,11 +3,12 @@
 NumberlineError (pipeline.errors)
 ├── NotReachable        a server of the installation cannot be talked to
 ├── TaskFailed          a task ended without all its numbers
-└── RequestRefused      a request was answered with an error
+├── RequestRefused      a request was answered with an error
+└── NumbersInvalid      a file or a list of numbers cannot be taken; nothing was changed
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.errors import NumberlineError
 
@@ -46,3 +47,31 @@ class RequestRefused(NumberlineError):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})"
+
+
+@dataclass(frozen=True)
+class InvalidLine:
+    """A line that is no number of the NANP, and the rule that it breaks."""
+
+    line: int
+    text: str
+    rule: str
+
+
+@dataclass
+class NumbersInvalid(NumberlineError):
+    """Numbers that cannot be taken. invalid: of all the invalid lines, the first ones."""
+
+    SHOWN: ClassVar[int] = 20
+
+    source: str
+    reason: str
+    count: int = 0
+    invalid: tuple[InvalidLine, ...] = ()
+
+    def __str__(self) -> str:
+        shown = [f"  line {one.line}: {one.text[:60]!r} {one.rule}" for one in self.invalid]
+        if (more := self.count - len(self.invalid)) > 0:
+            shown.append(f"  and {more:,} more")
+        remedy = ["Nothing was changed. Mend them, or leave them out with --skip-invalid."] if self.count else []
+        return "\n".join([f"{self.source} {self.reason}", *shown, *remedy])

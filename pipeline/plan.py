@@ -18,15 +18,21 @@ from schemas.requests import GenerateRequest
 SPREAD = 32  # a small request is spread over at most so many batches: each costs a transaction
 
 
-def plan_request(request: GenerateRequest, catalogue: Catalogue, task_id: str, window: int) -> Plan:
+def plan_request(
+    request: GenerateRequest, catalogue: Catalogue, task_id: str, window: int, fictional_only: bool = False
+) -> Plan:
     """The plan of a request.  Raises RequestInvalid where the prefix data does not know what it names,
-    where nothing matches, or where fewer numbers exist than must be delivered."""
-    if errors := catalogue.errors(request):
+    where nothing matches, or where fewer numbers exist than must be delivered.
+
+    fictional_only: this installation gives out no other numbers.
+    """
+    if errors := [*_not_fictional(request, fictional_only), *catalogue.errors(request)]:
         raise _invalid(request, "invalid_request", *errors)
-    filters = request.as_filters()
-    exist = catalogue.exist(filters, request.wanted_area_codes())
+    wanted = request.model_copy(update={"fictional": request.fictional or fictional_only})
+    filters = wanted.as_filters()
+    exist = catalogue.exist(filters, wanted.wanted_area_codes())
     if not exist:
-        raise _invalid(request, "nothing_matches", catalogue.unmatched(request))
+        raise _invalid(request, "nothing_matches", catalogue.unmatched(wanted))
     total = sum(exist.values())
     if total < request.quantity and request.on_shortfall == "fail":
         raise _invalid(
@@ -54,6 +60,14 @@ def plan_request(request: GenerateRequest, catalogue: Catalogue, task_id: str, w
         filters=filters,
         shares=spread(min(request.quantity, total), exist, request.batch_size, seed),
     )
+
+
+def _not_fictional(request: GenerateRequest, fictional_only: bool) -> list[FieldError]:
+    """What says nothing of it is fictional where all is; what says that it is not, is refused."""
+    if not fictional_only or request.fictional or "fictional" not in request.model_fields_set:
+        return []
+    rule = "must be true or left out: this installation gives out fictional numbers alone"
+    return [FieldError("fictional", rule)]
 
 
 def _invalid(request: GenerateRequest, code: str, *errors: FieldError, **details: object) -> RequestInvalid:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -52,10 +52,17 @@ def fictional_row(area_code: str, rows: list[PrefixRow]) -> PrefixRow:
 
 
 def with_fictional(rows: Iterable[PrefixRow]) -> dict[str, list[PrefixRow]]:
-    """Area code -> its rows, in the order of the file, the fictional one last; area codes sorted."""
+    """Area code -> its rows, in the order of the file, the fictional one last; area codes sorted.
+
+    Whoever a file gives the block of the fictional numbers to, they are nobody's.
+    """
     by_area_code: dict[str, list[PrefixRow]] = defaultdict(list)
     for row in rows:
-        by_area_code[row.area_code].append(row)
+        found = by_area_code[row.area_code]
+        if row.nxx == numbering.FICTIONAL_NXX:
+            row = replace(row, blocks=row.blocks & ~block_bits("0"))
+        if row.blocks:
+            found.append(row)
     return {code: [*found, fictional_row(code, found)] for code, found in sorted(by_area_code.items())}
 
 

@@ -48,11 +48,14 @@ class PrefixRows:
     def matching(self, filters: Filters) -> npt.NDArray[np.bool_]:
         """Which rows hold numbers that may be generated under these filters."""
         special = numbering.is_special(self.nxx)
-        fits: npt.NDArray[np.bool_] = self.nxx == numbering.FICTIONAL_NXX if filters.fictional else ~special
+        fits: npt.NDArray[np.bool_] = self._hold_fictional() if filters.fictional else ~special
         for attribute, name in FILTER_OF.items():
             if wanted := getattr(filters, name):
                 fits = fits & self.attributes[attribute].matching(wanted, part=attribute == "carrier")
         return fits
+
+    def _hold_fictional(self) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.nxx == numbering.FICTIONAL_NXX) & (self.blocks % 2 == 1))
 
     def sizes(self, filters: Filters) -> npt.NDArray[np.int64]:
         """Numbers that each row holds, were it to match."""

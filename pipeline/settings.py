@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     auth_requests: Literal["off", "required"] = _setting(
         "off", "whether a request on Kafka needs a signed authorization header: off or required"
     )
+    fictional_only: bool = _setting(
+        False, "whether every generation is of fictional numbers, NPA-555-0100 to 0199, and of no others: 0 or 1"
+    )
     partitions: int = _setting(
         4, "partitions of every topic, 1 to 1000; fixed when `numberline init` runs first", ge=1, le=1000
     )

@@ -141,6 +141,20 @@ class BatchPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Numbers of an area code, a roaring bitmap, that are no longer given out, or are again (removed).
+
+    In force for every batch after it in the log. user_id: for this user alone; None for everybody.
+    """
+
+    area_code: str
+    change: str
+    user_id: str | None
+    removed: bool
+    numbers: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BatchAllocated:
     """The numbers drawn for a batch: a roaring bitmap of (nxx - 200) * 10000 + line."""
 
@@ -282,6 +296,7 @@ Event = (
     | BatchStored
     | BatchFailed
     | BatchPlanned
+    | Suppressed
     | BatchAllocated
     | NumbersEnriched
     | TaskProgress

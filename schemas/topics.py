@@ -70,7 +70,14 @@ TASK_EVENTS = Topic(
     _days(7),
     log_append_time=True,
 )
-BATCHES = Topic("batches", "area code", (events.BatchPlanned,), "coordinate", ("allocate",), _days(14))
+BATCHES = Topic(
+    "batches",
+    "area code",
+    (events.BatchPlanned, events.Suppressed),
+    "coordinate, suppress",
+    ("allocate",),
+    _days(14),
+)
 ALLOCATIONS = Topic("allocations", "area code", (events.BatchAllocated,), "allocate", ("enrich",), _days(3))
 NUMBERS = Topic("numbers", "area code", (events.NumbersEnriched,), "enrich", ("store",), _days(3))
 PROGRESS = Topic(

@@ -7,6 +7,7 @@ import click
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.processes import gateway, init, settings_table, up, worker
 from numberline.cli.redrive import redrive
+from numberline.cli.suppress import suppress
 from numberline.cli.tasks import cancel, generate, tasks
 from numberline.cli.tokens import token
 from numberline.cli.verify import verify
@@ -33,7 +34,7 @@ def cli() -> None:
 COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
-    *(redrive, deadletters),
+    *(suppress, redrive, deadletters),
     *(token, verify),
 )
 for command in COMMANDS:

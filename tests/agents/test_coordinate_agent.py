@@ -10,10 +10,11 @@ from pyroaring import BitMap
 from agents.allocate import Allocate
 from agents.coordinate import Coordinate
 from agents.delivery import Outgoing
+from pipeline import suppress
 from pipeline.allocate import fact_key
 from pipeline.coordinate import fact_of
 from pipeline.draw import DRAW_VERSION
-from pipeline.errors import Unreadable
+from pipeline.errors import StepFailed, Unreadable
 from pipeline.metrics import WorkerMetrics
 from pipeline.prefix_build import PrefixRow, prefix_events
 from pipeline.prefixes import AreaCode
@@ -313,6 +314,13 @@ class Allocating:
         assert isinstance(sent, events.BatchAllocated)
         return sent.numbers
 
+    async def suppress(self, *changes: events.Suppressed) -> list[tuple[str, Any]]:
+        """Run the step on changes; what it did for the last."""
+        for change in changes:
+            self.calls.clear()
+            await self.step(record_of(change, topics.BATCHES, b"212"))
+        return list(self.calls)
+
 
 @pytest.fixture
 def allocating(metrics: WorkerMetrics) -> Allocating:
@@ -335,7 +343,7 @@ async def test_allocate_repeats_the_fact_and_the_message_on_a_replay(allocating:
     for _ in range(2):
         assert await allocating.take(planned(0)) == first
         assert allocating.calls == calls
-        allocating.step.unions.forget()
+        allocating.step.ledger.unions.forget()
 
 
 async def test_allocate_never_draws_a_number_twice(allocating: Allocating) -> None:
@@ -346,7 +354,7 @@ async def test_allocate_never_draws_a_number_twice(allocating: Allocating) -> No
         assert not drawn & numbers
         drawn |= numbers
         if batch % 3 == 0:
-            allocating.step.unions.forget()
+            allocating.step.ledger.unions.forget()
     assert len(drawn) == 1000
 
 
@@ -366,6 +374,45 @@ async def test_a_fact_found_present_is_added_to_the_union(allocating: Allocating
 
 async def test_a_union_forgotten_in_the_middle_does_not_leak(allocating: Allocating) -> None:
     """What an event of the old generation adds is not what the next one goes by."""
-    allocating.delivery.meanwhile = allocating.step.unions.forget
+    allocating.delivery.meanwhile = allocating.step.ledger.unions.forget
     await allocating.take(planned(0))
-    assert allocating.step.unions.current() == {}
+    assert allocating.step.ledger.unions.current() == {}
+
+
+def suppressed(name: str, *numbers: int, user: str | None = None, removed: bool = False) -> events.Suppressed:
+    """A change of what is suppressed in area code 212."""
+    return events.Suppressed("212", name, user, removed, BitMap(numbers).serialize())
+
+
+BLOCK = range(13_000, 14_000)  # all that area code 212 holds here
+
+
+async def test_a_suppressed_number_is_not_drawn_by_a_batch_after_it(allocating: Allocating) -> None:
+    """By nobody from everybody's list, by its user from a user's own; the fact of a batch before it stays."""
+    before = await allocating.take(planned(0, size=10))
+    await allocating.suppress(suppressed("a", *BLOCK[:600]), suppressed("b", *BLOCK[600:700], user="ann"))
+    assert await allocating.take(planned(0, size=10)) == before
+    rest = BitMap.deserialize(await allocating.take(planned(1, size=1000)))
+    assert rest == BitMap(BLOCK[700:]) - BitMap.deserialize(before)
+    of_ben = BitMap.deserialize(await allocating.take(replace(planned(2, size=1000), user_id="ben")))
+    assert of_ben == BitMap(BLOCK[600:700]) - BitMap.deserialize(before)
+
+
+async def test_a_change_of_what_is_suppressed_is_a_fact_and_nothing_else(allocating: Allocating) -> None:
+    """Written as it came; on a replay, or sent again, written under its first key; in order after a rebalance."""
+    first, second = suppressed("a", 13_000, 13_001), suppressed("b", 13_000, removed=True)
+    keys = [suppress.fact_key("212", number, name) for number, name in enumerate("ab")]
+    for event, key in ((first, keys[0]), (second, keys[1]), (first, keys[0]), (second, keys[1])):
+        assert await allocating.suppress(event) == [("put", (key, codec.encode(event))), ("written", 1)]
+        allocating.step.ledger.unions.forget()
+    assert sorted(allocating.ledger.rows) == keys
+    assert allocating.step.ledger.of("212", 0).suppressed.everybody == BitMap([13_001])
+    assert BitMap.deserialize(await allocating.take(planned(0, size=1000))) == BitMap(BLOCK) - BitMap([13_001])
+
+
+async def test_a_broken_list_of_numbers_is_a_property_of_its_record(allocating: Allocating) -> None:
+    """It goes to the dead letters and leaves no fact; the next record follows."""
+    with pytest.raises(StepFailed):
+        await allocating.suppress(replace(suppressed("a"), numbers=b"\x00broken"))
+    assert allocating.ledger.rows == {}
+    assert len(BitMap.deserialize(await allocating.take(planned(0)))) == 50

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from pipeline.allocate import fact_key
 from schemas import codec, events
 from tests.model.model import Cancel, Generate, Rules, Scenario, Scheduled, Suppress, World, readable
 
@@ -34,14 +35,34 @@ def _check_ledger(world: World) -> set[tuple[str, int]]:
     suppressed = set()
     for partition in (0, 1):
         for key, value in world.changelogs["allocate", partition].items():
-            numbers = [(key.split(b"|")[0].decode(), number) for number in BitMap.deserialize(value)]
-            if b"|suppressed|" in key:
-                suppressed.update(numbers)
+            if key.startswith(b"suppressed|"):
+                change = codec.decode(value)
+                assert isinstance(change, events.Suppressed)
+                suppressed |= {(change.area_code, number) for number in BitMap.deserialize(change.numbers)}
             else:
-                drawn.update(numbers)
+                drawn.update((key.split(b"|")[0].decode(), number) for number in BitMap.deserialize(value))
+        _check_suppressed(world, partition)
     once = max(drawn.values(), default=0) < 2
     world.expect(once, "number under two ledger facts", drawn.most_common(2))
     return suppressed | set(drawn)
+
+
+def _check_suppressed(world: World, partition: int) -> None:
+    """No batch that comes after a suppression in the log holds a suppressed number."""
+    withheld: set[tuple[str, int]] = set()
+    before = set()
+    for value in world.logs["batches", partition]:
+        assert isinstance(value, bytes)
+        event = codec.decode(value)
+        if isinstance(event, events.Suppressed):
+            withheld |= {(event.area_code, number) for number in BitMap.deserialize(event.numbers)}
+        elif isinstance(event, events.BatchPlanned) and (event.task_id, event.batch) not in before:
+            before.add((event.task_id, event.batch))
+            fact = world.changelogs["allocate", partition].get(
+                fact_key(event.area_code, event.task_id, event.batch), BitMap().serialize()
+            )
+            drawn = {(event.area_code, number) for number in BitMap.deserialize(fact)}
+            world.expect(not drawn & withheld, "suppressed number drawn", event, drawn & withheld)
 
 
 def _check_progress(world: World) -> dict[str, events.TaskProgress]:

@@ -2,8 +2,7 @@
 
 A step is a coroutine. Every message that it sends and every changelog record or transaction that it waits for is
 one atomic action, and anything may happen between two; `explore.py` walks through the interleavings. Enrich is
-left out: a pure function of its record. Intake, the store and what the program does not have yet (suppressions)
-are the model's own, a few lines each.
+left out: a pure function of its record. Intake and the store are the model's own, a few lines each.
 
 Faults: crash (the successor has the changelog), restart (and a local store ahead of it), zombie (replaced, but
 goes on reading and writing with its old state; only its commits are refused), lose (a record expired unread; an
@@ -25,7 +24,7 @@ from agents.allocate import Allocate
 from agents.coordinate import Coordinate
 from agents.delivery import Outgoing, Record
 from pipeline import draw
-from pipeline.allocate import draw_batch, facts_prefix
+from pipeline.allocate import draw_batch
 from pipeline.coordinate import Decision, decide
 from pipeline.errors import RecordError
 from pipeline.metrics import WorkerMetrics
@@ -103,7 +102,7 @@ class Scenario:
         return {code: draw.Space(np.array(numbers), 1) for code, numbers in self.spaces.items()}
 
 
-Entry = bytes | Generate | Cancel | Suppress
+Entry = bytes | Generate | Cancel
 Action = tuple[Any, ...]
 Scheduled = tuple[str, Any]
 Place = tuple[str, int]
@@ -208,8 +207,6 @@ class Instance:
         match entry:
             case Generate() | Cancel():
                 return intake(self, entry, record)
-            case Suppress():
-                return suppress(self, entry)
             case bytes() if step == "store":
                 return store(self, entry)
             case _:
@@ -269,15 +266,6 @@ def plan_of(request: Generate, me: Instance) -> events.Plan:
         filters=events.Filters(),
         shares=spread(quantity, exist, BATCH, request.task),
     )
-
-
-async def suppress(me: Instance, record: Suppress) -> None:
-    """A suppression becomes a fact of the ledger."""
-    numbers = BitMap(record.numbers)
-    known = me.allocate.unions.current()
-    if record.code in known:
-        known[record.code] |= numbers
-    await me.table.put(facts_prefix(record.code) + f"suppressed|{record.name}".encode(), numbers.serialize())
 
 
 async def store(me: Instance, value: bytes) -> None:
@@ -413,7 +401,8 @@ class World:
             return
         self.trace.append(("suppress", record))
         if self.rules.suppressions_in_log:
-            self.logs["batches", partition_of(record.code, "batches")].append(record)
+            change = events.Suppressed(record.code, record.name, None, False, BitMap(record.numbers).serialize())
+            self.logs["batches", partition_of(record.code, "batches")].append(codec.encode(change))
             return
         for i in readers:  # some instances have read the other topic, some have not
             if i < len(self.instances) and (x := self.instances[i]) is not None:

@@ -97,6 +97,16 @@ def test_fictional_numbers_lie_where_their_area_code_does() -> None:
     assert (row.nxx, row.blocks, row.state, row.timezone) == (555, 1, "NY", NEW_YORK)
 
 
+def test_the_fictional_block_is_nobodys_whatever_a_file_says() -> None:
+    """A holder of 555-0 in a file is left out; it gives neither more fictional numbers nor a carrier to them."""
+    rows = [replace(ROWS[0], nxx=555, blocks=block_bits("0")), replace(ROWS[0], nxx=555, blocks=block_bits("01"))]
+    (event,) = prefix_events(with_fictional(rows), 1, 0)
+    catalogue = Catalogue(1, [AreaCode(event)])
+    assert catalogue.exist(Filters(fictional=True)) == {"415": 100}
+    assert catalogue.exist(Filters(fictional=True, carriers=("verizon",))) == {}
+    assert AreaCode(event).rows.blocks.tolist() == [0b10, 0b1]
+
+
 def test_block_digits_become_bits() -> None:
     """Twice the same digit is one block; anything else is no digit."""
     assert block_bits("0347") == 0b10011001

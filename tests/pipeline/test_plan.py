@@ -143,6 +143,19 @@ def test_more_than_exists_is_planned_where_a_part_will_do() -> None:
     assert plan.shares == (AreaCodeShare("212", 1000),)
 
 
+def test_an_installation_for_fiction_plans_nothing_else() -> None:
+    """Without a word in the request; one that says false is refused, with what else is wrong."""
+    plan = plan_request(request(quantity=5), CATALOGUE, "task", 8, fictional_only=True)
+    assert plan.filters == Filters(fictional=True)
+    assert plan == plan_request(request(quantity=5, fictional=True), CATALOGUE, "task", 8, fictional_only=True)
+    with pytest.raises(RequestInvalid) as error:
+        plan_request(request(fictional=False, states=["XX"]), CATALOGUE, "task", 8, fictional_only=True)
+    assert [one.field for one in error.value.errors] == ["fictional", "states"]
+    assert error.value.errors[0].message == (
+        "must be true or left out: this installation gives out fictional numbers alone"
+    )
+
+
 def test_unknown_names_and_empty_matches_are_refused() -> None:
     """With their codes, all unknown names at once."""
     unknown = refused(states=["XX"], area_code="999", project_id="p", task_name="n")

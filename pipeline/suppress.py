@@ -1,0 +1,73 @@
+"""Suppressed numbers of one area code: facts in the order of the log, and what they add up to."""
+
+from collections.abc import Iterable
+
+from pyroaring import BitMap
+
+from schemas import codec
+from schemas.events import Suppressed
+
+
+def fact_key(area_code: str, number: int, change: str) -> bytes:
+    """Key of the ledger's fact of one change: in the order of the log, and apart from those of batches."""
+    return facts_prefix(area_code) + f"{number:08d}|{change}".encode()
+
+
+def facts_prefix(area_code: str) -> bytes:
+    """What the keys of all changes of an area code begin with."""
+    return f"suppressed|{area_code}|".encode()
+
+
+class Suppressions:
+    """Which numbers of an area code nobody is given, and which ones a single user is not.
+
+    Numbers are ``(nxx - 200) * 10000 + line``. A list of everybody's and a user's own are independent: taking
+    a number off the one leaves it on the other.
+    """
+
+    def __init__(self) -> None:
+        self.everybody = BitMap()
+        self.by_user: dict[str, BitMap] = {}
+        self._changes: dict[str, int] = {}
+
+    @classmethod
+    def of_facts(cls, facts: Iterable[bytes]) -> "Suppressions":
+        """All changes, in the order of their keys."""
+        found = cls()
+        for fact in facts:
+            event = codec.decode(fact)
+            assert isinstance(event, Suppressed)
+            found.apply(event)
+        return found
+
+    def number_of(self, change: str) -> int | None:
+        """The place of a change among those of the area code; None for one that is new."""
+        return self._changes.get(change)
+
+    def apply(self, event: Suppressed) -> int:
+        """Add a change, and return its place. One that is there counts for nothing: its first place holds."""
+        if (place := self._changes.get(event.change)) is not None:
+            return place
+        numbers = BitMap.deserialize(event.numbers)
+        place = self._changes[event.change] = len(self._changes)
+        listed = self.everybody if event.user_id is None else self.by_user.setdefault(event.user_id, BitMap())
+        if event.removed:
+            listed -= numbers
+        else:
+            listed |= numbers
+        if event.user_id is None:
+            self.everybody = listed
+        elif listed:
+            self.by_user[event.user_id] = listed
+        else:
+            del self.by_user[event.user_id]
+        return place
+
+    def of(self, user_id: str) -> BitMap:
+        """What this user is not given. Not to be changed."""
+        own = self.by_user.get(user_id)
+        return self.everybody if own is None else self.everybody | own
+
+    def hide(self, number: int, user_id: str) -> bool:
+        """Whether a number is suppressed for a user."""
+        return number in self.everybody or number in self.by_user.get(user_id, ())
