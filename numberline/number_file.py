@@ -40,6 +40,7 @@ def read_numbers(path: Path, skip_invalid: bool, on_read: Callable[[int], None])
                     break
     except (OSError, EOFError, zlib.error) as error:
         reason = "the gzip data ends too early" if isinstance(error, EOFError) else str(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or reason
         raise NumbersInvalid(path.name, f"cannot be read: {reason}") from None
     if not len(numbers):
         raise NumbersInvalid(path.name, "holds no numbers" if lines else "is empty", count, tuple(invalid))

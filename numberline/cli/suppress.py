@@ -25,7 +25,7 @@ USER = click.option(
     callback=lambda c, p, v: v and check_user(c, p, v),
     help="This user's own list; everybody's without it.",
 )
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(
@@ -131,7 +131,7 @@ def stats(changes: int) -> None:
 def _read(file: Path, skip_invalid: bool) -> tuple[NumberList, int]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
-        shown = bar.add_task(f"reading {file.name}", total=file.stat().st_size)
+        shown = bar.add_task(f"reading {file.name}", total=file.stat().st_size if file.exists() else None)
         return read_numbers(file, skip_invalid, lambda count: bar.update(shown, advance=count))
 
 
