@@ -62,7 +62,7 @@ def test_a_file_that_is_no_list_gets_one_clear_message(tmp_path: Path) -> None:
     """Empty, cut off, another kind of file, one endless line."""
     file = tmp_path / "f"
     assert refused(file, b"") == "f is empty"
-    with pytest.raises(NumbersInvalid, match="^nowhere cannot be read: No such file or directory$"):
+    with pytest.raises(NumbersInvalid, match=r"^nowhere cannot be read: No such file or directory$"):
         read_numbers(tmp_path / "nowhere", False, lambda count: None)
     packed = gzip.compress(GOOD.encode() * 1000)
     assert refused(file, packed[:-20]) == "f cannot be read: the gzip data ends too early"
