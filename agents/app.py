@@ -13,12 +13,15 @@ from agents.database import Database
 from agents.delivery import Delivery, handoff_to, register, run_beside
 from agents.enrich import Enrich
 from agents.handoff import Handoff, settle_at_rebalances
+from agents.held import Versions
 from agents.intake import Intake
+from agents.judge import Judge
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection
 from agents.store import Store
 from agents.unions import forget_at_rebalances
+from agents.verdicts import VerdictStore
 from pipeline.dead_letters import Limit
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
@@ -61,6 +64,8 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
     load, enrich_, store_ = delivery("load"), delivery("enrich"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
+    judge, versions = delivery("judge"), Versions(database)
+    verdicts = VerdictStore(database, versions, metrics)
     prefixes = Prefixes(load, prefix_table)
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
@@ -68,11 +73,12 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", enrich)
     handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", store)
     steps = (  # in the order of a request's way
-        (topics.REQUESTS, "intake", Intake(intake, catalogues, settings, metrics), intake),
+        (topics.REQUESTS, "intake", Intake(intake, catalogues, database, settings, metrics), intake),
         (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
         (topics.BATCHES, "allocate", allocate, allocate_),
         (topics.ALLOCATIONS, "enrich", enrich, enrich_),
         (topics.NUMBERS, "store", store, store_),
+        (topics.VALIDATIONS, "judge", Judge(judge, database, versions, verdicts), judge),
         (topics.PREFIXES, "load", Load(load, prefix_table), load),
     )
     for topic, name, step, of_step in steps:

@@ -1,20 +1,23 @@
-"""task-events -> coordinate -> batches, progress: the one writer of a task's state."""
+"""task-events -> coordinate -> batches, validations, progress: the one writer of a task's state."""
 
 from typing import cast
 
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
 from agents.faust_workarounds import Table
 from agents.unions import Unions
-from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive
+from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
 from pipeline.metrics import WorkerMetrics
 from pipeline.task import Task
+from pipeline.validation import batch_key, without_numbers
 from schemas import codec, events, topics
 
 TASK_EVENTS = (
     events.TaskSubmitted,
+    events.ValidationSubmitted,
     events.TaskRefused,
     events.CancelRequested,
     events.BatchStored,
+    events.BatchJudged,
     events.BatchFailed,
 )
 
@@ -43,6 +46,8 @@ class Coordinate:
             with pure():
                 decision = redrive(task)
             return await self._delivery.send(*outgoing(decision))
+        if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
+            event = self._judgeable(record, event, task)
         with pure():
             decision = decide(task, event, record.timestamp)
         await self._delivery.send(*outgoing(decision))
@@ -60,8 +65,20 @@ class Coordinate:
         if task.submitted is not None and not task.ended:
             known[prefix] = task
         elif task.ended:
-            await self._clean_up(record, prefix)
+            await self._clean_up(record, prefix, task)
         return None
+
+    def _judgeable(self, record: Record, submitted: events.ValidationSubmitted, task: Task) -> events.TaskEvent:
+        """The validation of a task, or its refusal: the facts of a user's tasks are all in this partition."""
+        prefix = f"{submitted.user_id}|{submitted.plan.held_task}|".encode()
+        target = self.unions.current().get(prefix)
+        if target is None:
+            facts = list(self._table.items_with_prefix(record.partition, prefix))
+            with pure():
+                target = load_task(facts)
+        end = self._table.get(prefix + b"end")
+        with pure():
+            return refused_while_running(submitted, task, target, ending_of(end)) or submitted
 
     async def _write_end(
         self,
@@ -76,23 +93,38 @@ class Coordinate:
         assert isinstance(decision.progress, events.TaskProgress)
         end = codec.encode(events.Fact(record.timestamp, task.sent, codec.encode(decision.progress)))
         writes = []
-        if not isinstance(event, events.BatchStored | events.BatchFailed):
+        if not isinstance(event, events.BatchEnd):
             # first: a replay that finds the end alone would take a cancel for one that came too late
             writes.append(self._table.put(key, fact_of(event, record.timestamp, decision.sent_before)))
         writes.append(self._table.put(prefix + b"end", end))
         await self._delivery.written(*writes)
-        await self._delete_batches(record, prefix)
+        await self._shorten(record, prefix, task)
 
-    async def _clean_up(self, record: Record, prefix: bytes) -> None:
+    async def _clean_up(self, record: Record, prefix: bytes, task: Task) -> None:
         """On a replay: delete and write again, for the local store may be ahead of the changelog (F5)."""
         if (end := self._table.get(prefix + b"end")) is not None:
             await self._delivery.written(self._table.put(prefix + b"end", end))
-            await self._delete_batches(record, prefix)
+            await self._shorten(record, prefix, task)
 
-    async def _delete_batches(self, record: Record, prefix: bytes) -> None:
+    async def _shorten(self, record: Record, prefix: bytes, task: Task) -> None:
+        """Once the end is a fact: a plan needs no list any more, and the facts of batches go."""
+        if isinstance(task.submitted, events.ValidationSubmitted):
+            plan = fact_of(without_numbers(task.submitted), task.started_at, 0)
+            await self._delivery.written(self._table.put(prefix + b"plan", plan))
         batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
         for at in range(0, len(batches), 500):
             await self._delivery.written(*(self._table.remove(key) for key in batches[at : at + 500]))
+
+
+def ending_of(fact: bytes | None) -> events.TaskProgress | None:
+    """What the fact `end` says."""
+    if fact is None:
+        return None
+    outer = codec.decode(fact)
+    assert isinstance(outer, events.Fact)
+    ending = codec.decode(outer.event)
+    assert isinstance(ending, events.TaskProgress)
+    return ending
 
 
 def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
@@ -112,16 +144,16 @@ def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
 
 def outgoing(decision: Decision) -> list[Outgoing]:
     """A decision's messages, in the order in which they are sent."""
-    messages = [
-        Outgoing(
-            topics.BATCHES,
-            batch.area_code.encode(),
-            codec.encode(batch),
-            batch.area_code,
-            batch_headers(batch),
-        )
-        for batch in decision.batches
-    ]
+    messages = [batch_message(batch) for batch in decision.batches]
     if (heard := decision.progress) is not None:
         messages.append(Outgoing(topics.PROGRESS, heard.user_id.encode(), codec.encode(heard), heard.user_id))
     return messages
+
+
+def batch_message(batch: events.BatchPlanned | events.ValidationPlanned) -> Outgoing:
+    """What asks for a batch, by the kind of its task."""
+    if isinstance(batch, events.ValidationPlanned):
+        topic, key = topics.VALIDATIONS, batch_key(batch)
+    else:
+        topic, key = topics.BATCHES, batch.area_code
+    return Outgoing(topic, key.encode(), codec.encode(batch), key, batch_headers(batch))

@@ -4,25 +4,33 @@ import hashlib
 from dataclasses import replace
 
 from agents.catalogue import CatalogueReader
+from agents.database import Database
 from agents.delivery import Delivery, Outgoing, Record, pure, task_event
+from agents.held import held_batches
 from pipeline.catalogue import Catalogue
 from pipeline.metrics import WorkerMetrics
 from pipeline.plan import plan_request
 from pipeline.settings import Settings
 from pipeline.tokens import NotAuthenticated, TokenRules, verify_request
+from pipeline.validation import Held, Terms, plan_validation
 from schemas import events
 from schemas.identity import record_task_id, task_id
 from schemas.parse import RequestInvalid, parse_request
-from schemas.requests import CancelRequest, Request
+from schemas.requests import CancelRequest, Request, ValidateRequest
 
 
 class Intake:
     """The step intake."""
 
     def __init__(
-        self, delivery: Delivery, catalogues: CatalogueReader, settings: Settings, metrics: WorkerMetrics
+        self,
+        delivery: Delivery,
+        catalogues: CatalogueReader,
+        database: Database,
+        settings: Settings,
+        metrics: WorkerMetrics,
     ) -> None:
-        self._delivery, self._catalogues, self._metrics = delivery, catalogues, metrics
+        self._delivery, self._catalogues, self._database, self._metrics = delivery, catalogues, database, metrics
         self._window, self._fictional_only = settings.window, settings.fictional_only
         self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
@@ -39,7 +47,10 @@ class Intake:
             return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
         try:
             with pure(RequestInvalid):
-                event = submitted(record, catalogue, self._window, self._fictional_only, caller)
+                request = read_request(record, catalogue, caller)
+            held = await self._held(request)
+            with pure(RequestInvalid):
+                event = submitted(record, request, catalogue, self._window, self._fictional_only, held)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()
             return await self._delivery.send(
@@ -47,6 +58,13 @@ class Intake:
             )
         self._metrics.requests.labels(request_type(event), "accepted").inc()
         return await self._delivery.send(task_event(event))
+
+    async def _held(self, request: Request) -> Held | None:
+        """The stored batches that a validation names: pinned in its plan, for more may follow."""
+        if not isinstance(request, ValidateRequest) or not (request.task_id or request.project_id):
+            return None
+        found = held_batches(self._database, request.user_id, request.task_id, request.project_id)
+        return await self._delivery.within_deadline(found, "answer of PostgreSQL")
 
     def _authenticated(self, record: Record) -> str | None:
         """Whose token the record carries; None where none is asked for.  Raises NotAuthenticated."""
@@ -70,13 +88,13 @@ class Intake:
 
 def request_type(event: events.TaskEvent) -> str:
     """The type of the request that made this event."""
+    if isinstance(event, events.ValidationSubmitted):
+        return "validate"
     return "cancel" if isinstance(event, events.CancelRequested) else "generate"
 
 
-def submitted(
-    record: Record, catalogue: Catalogue, window: int, fictional_only: bool, caller: str | None
-) -> events.TaskSubmitted | events.CancelRequested:
-    """A request as an event of its task.  Raises RequestInvalid with all the rules that it breaks."""
+def read_request(record: Record, catalogue: Catalogue, caller: str | None) -> Request:
+    """A record's request.  Raises RequestInvalid with all the rules that it breaks."""
     try:
         request = parse_request(record.value)
     except RequestInvalid as invalid:
@@ -85,9 +103,32 @@ def submitted(
         raise replace(invalid, errors=(*invalid.errors, *catalogue.errors(invalid.filters))) from None
     if caller not in (None, request.user_id):
         raise _of_another_user(request)
+    return request
+
+
+def submitted(
+    record: Record,
+    request: Request,
+    catalogue: Catalogue,
+    window: int,
+    fictional_only: bool,
+    held: Held | None = None,
+) -> events.Submission | events.CancelRequested:
+    """A request as an event of its task. held: what it names of the numbers stored.  Raises RequestInvalid."""
     if isinstance(request, CancelRequest):
         return events.CancelRequested(request.task_id, request.user_id, request.request_id)
     task = task_id(request.user_id, request.request_id)
+    if isinstance(request, ValidateRequest):
+        return events.ValidationSubmitted(
+            task_id=task,
+            user_id=request.user_id,
+            request_id=request.request_id,
+            project_id=request.project_id,
+            task_name=request.task_name,
+            body_hash=request.body_hash(),
+            requested_at=record.timestamp,
+            plan=plan_validation(request, Terms(catalogue.version, window, lookups=None), held),
+        )
     return events.TaskSubmitted(
         task_id=task,
         user_id=request.user_id,

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure
 from pipeline.settings import Settings
+from pipeline.views import result_view
 from schemas import codec, events, topics
 from schemas.topics import MEBIBYTE
 
@@ -95,12 +96,7 @@ class Projection:
 
 def as_row(event: events.TaskProgress) -> tuple[object, ...]:
     """A progress message as the values of UPSERT."""
-    result = event.result and {
-        "total_generated": event.result.total_generated,
-        "area_codes": dict(event.result.area_codes),
-        "batches_processed": event.result.batches_processed,
-        "prefix_data_version": event.result.prefix_data_version,
-    }
+    result = result_view(event)
     error = event.error and {
         "code": event.error.code,
         "message": event.error.message,

@@ -26,10 +26,10 @@ schemas in `schemas/avro/`; `requests` takes JSON as well, and `deadletters` hol
 {{topics}}
 
 "CreateTime" is the sender's clock, "LogAppendTime" the broker's. A partition is murmur2 (as the Java client's
-default) of the area code or user id, modulo the count: `schemas/partitions.py`. Records of `prefixes` go to the
-partition of their area code, `current` to partition 0; a dead letter's partition follows from the number of the
-partition that it comes from. Producers of requests may choose any partition. The "import" that writes `prefixes`
-beside `init` is not there yet.
+default) of the area code, user id or task|batch, modulo the count: `schemas/partitions.py`. Records of
+`prefixes` go to the partition of their area code, `current` to partition 0; a dead letter's partition follows
+from the number of the partition that it comes from. Producers of requests may choose any partition. The
+"import" that writes `prefixes` beside `init` is not there yet.
 
 ## Changelogs
 

@@ -56,7 +56,7 @@ def _body(progress: TaskProgress) -> dict[str, Any]:
                 "estimated_completion": optional_time(progress.estimated_completion),
             }
         case "completed":
-            return {"result_data": result_view(progress.result)}
+            return {"result_data": result_view(progress)}
         case "failed":
             message = progress.error.message if progress.error else None
             return {"error_message": message, "error": error_view(progress.error)}
@@ -64,7 +64,7 @@ def _body(progress: TaskProgress) -> dict[str, Any]:
             return {
                 "processed_items": progress.processed_items,
                 "total_items": progress.quantity,
-                "result_data": result_view(progress.result),
+                "result_data": result_view(progress),
             }
 
 

@@ -7,16 +7,22 @@ from pipeline.progress import progress_after
 from pipeline.task import Task
 from schemas import codec
 from schemas.events import (
+    BatchEnd,
     BatchFailed,
+    BatchJudged,
     BatchPlanned,
     BatchStored,
     CancelRequested,
     Fact,
+    FieldError,
     RequestRejected,
+    Submission,
     TaskEvent,
     TaskProgress,
     TaskRefused,
     TaskSubmitted,
+    ValidationPlanned,
+    ValidationSubmitted,
 )
 
 
@@ -29,7 +35,7 @@ class Decision:
     the changelog, faust.md F5), or it never counts.
     """
 
-    batches: tuple[BatchPlanned, ...] = ()
+    batches: tuple[BatchPlanned | ValidationPlanned, ...] = ()
     progress: TaskProgress | RequestRejected | None = None
     after: Task | None = None
     repeated: bool = False
@@ -39,13 +45,13 @@ class Decision:
 def fact_name(event: TaskEvent) -> str:
     """The name of the fact that an event leaves, one a task."""
     match event:
-        case TaskSubmitted():
+        case TaskSubmitted() | ValidationSubmitted():
             return "plan"
         case TaskRefused():
             return f"refused|{event.body_hash.hex()}"
         case CancelRequested():
             return "cancel"
-        case BatchStored() | BatchFailed():
+        case BatchStored() | BatchJudged() | BatchFailed():
             return f"batch|{event.batch:06d}"
 
 
@@ -65,7 +71,7 @@ def decide(task: Task, event: TaskEvent, at: int) -> Decision:
         return Decision(progress=rejected)
     if task.ended:
         return Decision()
-    if isinstance(event, BatchStored | BatchFailed) and (task.submitted is None or event.batch >= task.sent):
+    if isinstance(event, BatchEnd) and (task.submitted is None or event.batch >= task.sent):
         raise Unreadable(f"batch {event.batch} of task {event.task_id} was never sent")
     after = task.with_fact(event, at, task.sent)
     batches = tuple(after.planned(batch) for batch in range(task.sent, after.sent))
@@ -81,10 +87,37 @@ def redrive(task: Task) -> Decision:
     return Decision(tuple(task.planned(batch) for batch in range(task.sent) if batch not in task.batches))
 
 
+def refused_while_running(
+    submitted: ValidationSubmitted, task: Task, target: Task, ended: TaskProgress | None
+) -> TaskRefused | None:
+    """The refusal of a validation whose target is not whole yet; None where it may begin.
+
+    ended: what the target's end left. A target whose facts are gone ended long ago. What was refused once stays
+    refused, for on a replay the target may have gone on.
+    """
+    whole = target.submitted is None or (ended is not None and ended.processed_items == submitted.plan.quantity)
+    if whole and submitted.body_hash not in task.refusals:
+        return None
+    rule = "is still running; ask again, with another request_id, when it has ended"
+    return TaskRefused(
+        task_id=submitted.task_id,
+        user_id=submitted.user_id,
+        request_id=submitted.request_id,
+        project_id=submitted.project_id,
+        task_name=submitted.task_name,
+        type="validate",
+        body_hash=submitted.body_hash,
+        requested_at=submitted.requested_at,
+        code="task_running",
+        message=f"task_id: {rule}",
+        errors=(FieldError("task_id", rule),),
+    )
+
+
 def _rejected(task: Task, event: TaskEvent, at: int) -> RequestRejected | None:
     """The answer to a request that changes nothing of the task that is there."""
     match event:
-        case TaskSubmitted() | TaskRefused() if task.submitted is not None:
+        case TaskSubmitted() | ValidationSubmitted() | TaskRefused() if task.submitted is not None:
             text = "this request_id was used with another body, and that task goes on: choose a new request_id"
             return _reject(event, at, "request_id_reused", text)
         case CancelRequested() if task.ended:
@@ -102,7 +135,5 @@ def _unknown(event: CancelRequested, at: int) -> RequestRejected:
     return _reject(event, at, "unknown_task", text)
 
 
-def _reject(
-    event: TaskSubmitted | TaskRefused | CancelRequested, at: int, code: str, message: str
-) -> RequestRejected:
+def _reject(event: Submission | TaskRefused | CancelRequested, at: int, code: str, message: str) -> RequestRejected:
     return RequestRejected(event.task_id, event.user_id, event.request_id, code, message, at)

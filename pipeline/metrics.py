@@ -34,7 +34,9 @@ class WorkerMetrics:
         self.tasks_ended = Counter(
             "numberline_tasks_ended", "Tasks that have ended.", ["status"], registry=registry
         )
-        self.numbers = Counter("numberline_numbers", "Numbers drawn and stored.", ["stage"], registry=registry)
+        self.numbers = Counter(
+            "numberline_numbers", "Numbers drawn, stored and judged.", ["stage"], registry=registry
+        )
         self.dead_letters = Counter(
             "numberline_dead_letters",
             "Records that went to the dead letters.",

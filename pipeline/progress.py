@@ -10,6 +10,9 @@ from schemas.events import (
     TaskProgress,
     TaskRefused,
     TaskSubmitted,
+    ValidationPlan,
+    ValidationResult,
+    ValidationSubmitted,
 )
 
 
@@ -20,6 +23,7 @@ def progress_after(task: Task, event: TaskEvent, at: int) -> TaskProgress:
         return _of_refusal(task, event, at)
     source, plan = task.submitted, task.plan
     running = task.status == "running"
+    validation = isinstance(source, ValidationSubmitted)
     return TaskProgress(
         task_id=source.task_id,
         user_id=source.user_id,
@@ -28,29 +32,30 @@ def progress_after(task: Task, event: TaskEvent, at: int) -> TaskProgress:
         request_id=source.request_id,
         project_id=source.project_id,
         task_name=source.task_name,
-        type="generate",
+        type="validate" if validation else "generate",
         status=task.status,
         quantity=plan.quantity,
-        processed_items=task.delivered,
+        processed_items=task.delivered + task.errors,
         succeeded=task.delivered,
-        failed_items=0 if running else task.missing,
+        failed_items=task.errors + (0 if running else task.missing),
         batches_done=task.done,
-        batches_total=max(task.sent, len(task.numbered)) if task.closing is None else task.sent,
+        batches_total=max(task.sent, task.numbered) if task.closing is None else task.sent,
         current_step=_step(task),
         created_at=source.requested_at,
         started_at=task.started_at,
         updated_at=at,
         completed_at=None if running else at,
         estimated_completion=_estimate(task, at) if running else None,
-        result=None if running else result_of(task),
+        result=None if running or validation else result_of(task),
         error=error_of(task),
+        validation=validation_of(task) if validation and not running else None,
     )
 
 
 def _event(task: Task, event: TaskEvent) -> str:
     if task.status != "running":
         return task.status
-    return "started" if isinstance(event, TaskSubmitted) else "progress"
+    return "started" if isinstance(event, TaskSubmitted | ValidationSubmitted) else "progress"
 
 
 def _step(task: Task) -> str:
@@ -58,13 +63,16 @@ def _step(task: Task) -> str:
         return "done"
     if task.closing is not None:
         return "closing"
-    return "generating" if task.done < len(task.numbered) else "supplementing"
+    if isinstance(task.plan, ValidationPlan):
+        return "validating"
+    return "generating" if task.done < task.numbered else "supplementing"
 
 
 def _estimate(task: Task, at: int) -> int | None:
-    if not task.delivered or task.closing is not None:
+    processed = task.plan.quantity - task.missing
+    if not processed or task.closing is not None:
         return None
-    return at + (at - task.started_at) * task.missing // task.delivered
+    return at + (at - task.started_at) * task.missing // processed
 
 
 def result_of(task: Task) -> GenerationResult:
@@ -73,6 +81,20 @@ def result_of(task: Task) -> GenerationResult:
         total_generated=task.delivered,
         area_codes={code: count for code, count in sorted(task.delivered_by_code.items()) if count},
         batches_processed=task.done,
+        prefix_data_version=task.plan.prefix_version,
+    )
+
+
+def validation_of(task: Task) -> ValidationResult:
+    """What a validation found; all of it valid, invalid or not to be judged."""
+    valid = task.verdicts.get("valid", 0)
+    return ValidationResult(
+        validated_count=task.delivered,
+        valid_count=valid,
+        invalid_count=task.delivered - valid,
+        error_count=task.errors,
+        reasons=dict(sorted(task.verdicts.items())),
+        lookups=dict(sorted(task.lookups.items())),
         prefix_data_version=task.plan.prefix_version,
     )
 

@@ -1,9 +1,9 @@
 """The state of a task: a pure function of its facts, which only ever grow (docs/delivery.md).
 
-A fact is the event that left it: TaskSubmitted (the plan), TaskRefused, CancelRequested, one BatchStored or
-BatchFailed a batch. How many batches are sent is a function of the facts as well, so that a replay, a
-successor and a zombie agree on it: with k stored, the first min(N, window + k) of the N numbered ones; then
-supplements, one at a time, while numbers are missing and an area code is not yet found short.
+A fact is the event that left it: TaskSubmitted or ValidationSubmitted (the plan), TaskRefused, CancelRequested,
+one BatchStored, BatchJudged or BatchFailed a batch. How many batches are sent is a function of the facts as well,
+so that a replay, a successor and a zombie agree on it: with k stored, the first min(N, window + k) of the N
+numbered ones; then supplements, one at a time, while numbers are missing and an area code is not yet found short.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,21 @@ from typing import Literal, cast
 from pyroaring import FrozenBitMap
 
 from pipeline.plan import numbered_batches
+from pipeline.validation import parts, planned_validation
 from schemas.events import (
     BatchFailed,
+    BatchJudged,
     BatchPlanned,
     BatchStored,
     CancelRequested,
     Plan,
+    Submission,
     TaskEvent,
     TaskRefused,
     TaskSubmitted,
+    ValidationPlan,
+    ValidationPlanned,
+    ValidationSubmitted,
 )
 
 Status = Literal["running", "completed", "failed", "cancelled"]
@@ -48,13 +54,16 @@ class Task:
     """All that the facts of one task say."""
 
     facts: int = 0
-    submitted: TaskSubmitted | None = None
+    submitted: Submission | None = None
     started_at: int = 0
     refusals: frozenset[bytes] = frozenset()
     cancel_request: str | None = None  # request_id of the cancel in force
-    batches: FrozenBitMap = field(default_factory=FrozenBitMap)  # stored or failed
+    batches: FrozenBitMap = field(default_factory=FrozenBitMap)  # stored, judged or failed
     delivered_by_code: Mapping[str, int] = field(default_factory=dict)
     short: frozenset[str] = frozenset()  # area codes that a batch has found exhausted
+    verdicts: Mapping[str, int] = field(default_factory=dict)  # of a validation, by reason
+    errors: int = 0  # of a validation: numbers that could not be judged
+    lookups: Mapping[str, int] = field(default_factory=dict)
     closing: Closing | None = None
     end: Status | None = None  # how it ended, once that is a fact: those of its batches are deleted then
 
@@ -62,7 +71,7 @@ class Task:
         """One more fact; `sent` as it was before it. The order of facts does not matter."""
         more = replace(self, facts=self.facts + 1)
         match event:
-            case TaskSubmitted():
+            case TaskSubmitted() | ValidationSubmitted():
                 return replace(more, submitted=event, started_at=at)
             case TaskRefused():
                 return replace(more, refusals=self.refusals | {event.body_hash})
@@ -75,6 +84,14 @@ class Task:
                 short = self.short | {event.area_code} if event.count < event.asked else self.short
                 batches = self.batches | FrozenBitMap([event.batch])
                 return replace(more, batches=batches, delivered_by_code=counts, short=short)
+            case BatchJudged():
+                return replace(
+                    more,
+                    batches=self.batches | FrozenBitMap([event.batch]),
+                    verdicts=_sum(self.verdicts, event.reasons),
+                    errors=self.errors + event.errors,
+                    lookups=_sum(self.lookups, event.lookups),
+                )
             case BatchFailed():
                 reason = Closing(False, event.batch, event.code, event.message, sent)
                 batches = self.batches | FrozenBitMap([event.batch])
@@ -90,35 +107,36 @@ class Task:
     def has(self, event: TaskEvent) -> bool:
         """Whether the fact that this event would leave is there."""
         match event:
-            case TaskSubmitted():
+            case TaskSubmitted() | ValidationSubmitted():
                 return self.submitted is not None and self.submitted.body_hash == event.body_hash
             case TaskRefused():
                 return event.body_hash in self.refusals
             case CancelRequested():
                 return self.cancel_request == event.request_id
-            case BatchStored() | BatchFailed():
+            case BatchStored() | BatchJudged() | BatchFailed():
                 return event.batch in self.batches
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Plan | ValidationPlan:
         """Its plan, which every task that sends batches has."""
         assert self.submitted is not None
         return self.submitted.plan
 
     @cached_property
-    def numbered(self) -> tuple[tuple[str, int], ...]:
-        """Area code and size of each numbered batch."""
-        return _numbered(self.plan)
+    def numbered(self) -> int:
+        """How many batches the plan has, supplements not among them."""
+        plan = self.plan
+        return len(parts(plan)) if isinstance(plan, ValidationPlan) else len(_numbered(plan))
 
     @cached_property
     def delivered(self) -> int:
-        """Numbers durable in PostgreSQL."""
-        return sum(self.delivered_by_code.values())
+        """Numbers, or of a validation verdicts, that are durable in PostgreSQL."""
+        return sum(self.delivered_by_code.values()) + sum(self.verdicts.values())
 
     @property
     def missing(self) -> int:
-        """Numbers asked for and not delivered."""
-        return self.plan.quantity - self.delivered
+        """Numbers asked for that have come to no end yet."""
+        return self.plan.quantity - self.delivered - self.errors
 
     @property
     def done(self) -> int:
@@ -127,6 +145,8 @@ class Task:
 
     def open_codes(self) -> list[str]:
         """Area codes that no batch has found exhausted, in the order in which supplements ask them."""
+        if isinstance(self.plan, ValidationPlan):
+            return []
         return [share.area_code for share in self.plan.shares if share.area_code not in self.short]
 
     @cached_property
@@ -136,17 +156,20 @@ class Task:
             return self.closing.sent
         if self.submitted is None:
             return 0
-        if self.done < len(self.numbered):
-            return min(len(self.numbered), self.plan.window + self.done)
+        if self.done < self.numbered:
+            return min(self.numbered, self.plan.window + self.done)
         return self.done + (self.missing > 0 and bool(self.open_codes()))
 
-    def planned(self, batch: int) -> BatchPlanned:
+    def planned(self, batch: int) -> BatchPlanned | ValidationPlanned:
         """The message that asks for a batch; of a supplement, once all before it are stored."""
+        if isinstance(self.submitted, ValidationSubmitted):
+            return planned_validation(self.submitted, batch)
         assert self.submitted is not None
-        if batch < len(self.numbered):
-            area_code, size = self.numbered[batch]
+        plan = self.submitted.plan
+        if batch < self.numbered:
+            area_code, size = _numbered(plan)[batch]
         else:
-            area_code, size = self.open_codes()[0], min(self.plan.batch_size, self.missing)
+            area_code, size = self.open_codes()[0], min(plan.batch_size, self.missing)
         return BatchPlanned(
             task_id=self.submitted.task_id,
             user_id=self.submitted.user_id,
@@ -154,11 +177,11 @@ class Task:
             project_id=self.submitted.project_id,
             area_code=area_code,
             size=size,
-            prefix_version=self.plan.prefix_version,
-            draw_version=self.plan.draw_version,
-            seed=self.plan.seed,
-            auto_validate=self.plan.auto_validate,
-            filters=self.plan.filters,
+            prefix_version=plan.prefix_version,
+            draw_version=plan.draw_version,
+            seed=plan.seed,
+            auto_validate=plan.auto_validate,
+            filters=plan.filters,
         )
 
     @cached_property
@@ -174,12 +197,17 @@ class Task:
             return "completed"
         if self.closing is not None:
             return "cancelled" if self.closing.cancelled else "failed"
-        return "completed" if self.plan.on_shortfall == "partial" else "failed"
+        partial = isinstance(self.plan, Plan) and self.plan.on_shortfall == "partial"
+        return "completed" if partial else "failed"
 
     @property
     def ended(self) -> bool:
         """Whether nothing can change any more: a refused request may still be corrected."""
         return self.submitted is not None and self.status != "running"
+
+
+def _sum(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts.get(name, 0) + more.get(name, 0) for name in sorted({*counts, *more})}
 
 
 @lru_cache(256)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.events import GenerationResult, TaskError, TaskProgress
+from schemas.events import TaskError, TaskProgress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,16 +27,26 @@ def percentage(progress: TaskProgress) -> float:
     return min(10_000, progress.processed_items * 10_000 // progress.quantity) / 100
 
 
-def result_view(result: GenerationResult | None) -> dict[str, Any] | None:
-    """The `result_data` of a task."""
-    if result is None:
-        return None
-    return {
-        "total_generated": result.total_generated,
-        "area_codes": dict(result.area_codes),
-        "batches_processed": result.batches_processed,
-        "prefix_data_version": result.prefix_data_version,
-    }
+def result_view(progress: TaskProgress) -> dict[str, Any] | None:
+    """The `result_data` of a task, by its type."""
+    if (found := progress.validation) is not None:
+        return {
+            "validated_count": found.validated_count,
+            "valid_count": found.valid_count,
+            "invalid_count": found.invalid_count,
+            "error_count": found.error_count,
+            "reasons": dict(found.reasons),
+            "lookups": dict(found.lookups),
+            "prefix_data_version": found.prefix_data_version,
+        }
+    if (result := progress.result) is not None:
+        return {
+            "total_generated": result.total_generated,
+            "area_codes": dict(result.area_codes),
+            "batches_processed": result.batches_processed,
+            "prefix_data_version": result.prefix_data_version,
+        }
+    return None
 
 
 def error_view(error: TaskError | None) -> dict[str, Any] | None:
@@ -68,6 +78,6 @@ def task_view(progress: TaskProgress) -> dict[str, Any]:
         "started_at": optional_time(progress.started_at),
         "completed_at": optional_time(progress.completed_at),
         "estimated_completion": optional_time(progress.estimated_completion),
-        "result_data": result_view(progress.result),
+        "result_data": result_view(progress),
         "error": error_view(progress.error),
     }

@@ -66,6 +66,41 @@ class TaskSubmitted:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationPlan:
+    """All that the batches of a validation depend on, fixed by its first ValidationSubmitted.
+
+    kind: list (`numbers` as `given`), ids (`numbers`, held), held (stored batches: `batch_ids`, `counts`).
+    """
+
+    quantity: int
+    batch_size: int
+    window: int
+    prefix_version: int
+    source: str
+    lookups: int
+    kind: str
+    held_task: str | None
+    numbers: bytes
+    given: tuple[str, ...]
+    batch_ids: bytes
+    counts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSubmitted:
+    """A valid request for validation, planned."""
+
+    task_id: str
+    user_id: str
+    request_id: str
+    project_id: str | None
+    task_name: str | None
+    body_hash: bytes
+    requested_at: int
+    plan: ValidationPlan
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRefused:
     """A request that breaks a rule."""
 
@@ -121,6 +156,19 @@ class BatchFailed:
     batch: int
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJudged:
+    """The verdicts of a batch are durable; errors: numbers of it that could not be judged."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    count: int
+    errors: int
+    reasons: Mapping[str, int]
+    lookups: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +235,63 @@ class NumbersEnriched:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationPlanned:
+    """Judge these numbers: given ones, or those of stored batches."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    project_id: str | None
+    kind: str
+    source: str
+    prefix_version: int
+    lookups: int
+    position: int
+    size: int
+    numbers: bytes
+    given: tuple[str, ...]
+    batch_ids: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersJudged:
+    """A batch with its internal verdicts as columns, some of which a provider is to be asked about."""
+
+    task_id: str
+    user_id: str
+    batch: int
+    project_id: str | None
+    kind: str
+    prefix_version: int
+    lookups: int
+    position: int
+    numbers: bytes
+    given: tuple[str, ...]
+    reasons: bytes
+    prefix_ids: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationResult:
     """What a generation delivered."""
 
     total_generated: int
     area_codes: Mapping[str, int]
     batches_processed: int
+    prefix_data_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """What a validation found; lookups: of an external one, by how they went."""
+
+    validated_count: int
+    valid_count: int
+    invalid_count: int
+    error_count: int
+    reasons: Mapping[str, int]
+    lookups: Mapping[str, int]
     prefix_data_version: int
 
 
@@ -232,6 +331,7 @@ class TaskProgress:
     estimated_completion: int | None
     result: GenerationResult | None
     error: TaskError | None
+    validation: ValidationResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,13 +390,16 @@ class Fact:
 
 Event = (
     TaskSubmitted
+    | ValidationSubmitted
     | TaskRefused
     | CancelRequested
     | RedriveRequested
     | BatchStored
+    | BatchJudged
     | BatchFailed
     | BatchPlanned
     | Suppressed
+    | ValidationPlanned
     | BatchAllocated
     | NumbersEnriched
     | TaskProgress
@@ -305,7 +408,9 @@ Event = (
     | PrefixCurrent
     | Fact
 )
-TaskEvent = TaskSubmitted | TaskRefused | CancelRequested | BatchStored | BatchFailed
+Submission = TaskSubmitted | ValidationSubmitted
+BatchEnd = BatchStored | BatchJudged | BatchFailed
+TaskEvent = Submission | TaskRefused | CancelRequested | BatchEnd
 
 BY_NAME: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 

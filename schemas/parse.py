@@ -82,7 +82,7 @@ def field_errors(model: type[BaseModel], error: ValidationError, given: Mapping[
     """Each broken field once, with the rule of its description; of very many, the first ones and a count."""
     first: dict[str, ErrorDetails] = {}
     for one in error.errors(include_url=False, include_input=False):
-        first.setdefault(str(one["loc"][0]) if one["loc"] else "area_codes", one)
+        first.setdefault(str(one["loc"][0] if one["loc"] else one["ctx"]["field"]), one)
     named = list(first.items())[:MOST_ERRORS]
     errors = [FieldError(name[:64], _sentence(model, name, one, given)) for name, one in named]
     if len(first) > len(named):
@@ -107,7 +107,9 @@ def _but_got(fields: Mapping[str, Any], name: str) -> str:
         text = json.dumps(fields[name], ensure_ascii=True, default=str)
     except RecursionError:
         text = "a value nested too deeply"
-    return f"; got {text if len(text) <= 60 else text[:57] + '...'}"
+    if len(text) > 60:
+        text = f"{text[:57]}..." + (f" ({len(fields[name])} of them)" if isinstance(fields[name], list) else "")
+    return f"; got {text}"
 
 
 def _whole_filters(

@@ -15,6 +15,7 @@ from schemas.events import Filters
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_QUANTITY = 1_000_000
+MAX_LIST = 10_000  # numbers or ids in one request for validation
 DEFAULT_BATCH_SIZE = 5_000
 LINE_TYPES = ("wireless", "voip", "landline", "pager")
 ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 . _ : -"
@@ -23,6 +24,21 @@ NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^[2-9][0-9]{2}$")]
 FilterText = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL)]
+
+
+TaskId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+TASK_ID_RULE = "must be the task's id, a lower-case UUID"
+ProjectId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_CONTROL)]
+PROJECT_ID_RULE = "must be text of 1 to 64 characters without control characters"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROL)]
+NAME_RULE = "must be text of 1 to 200 characters without control characters"
+
+
+def lists_as_tuples(values: Any) -> Any:
+    """The fields of a request with tuples for lists."""
+    if not isinstance(values, dict):
+        return values
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _texts(rule: str, most: int) -> Any:
@@ -65,14 +81,13 @@ class NumberFilters(BaseModel):
     @classmethod
     def _lists_are_tuples(cls, values: Any) -> Any:
         """JSON has lists; a strict model takes no list for a tuple."""
-        if not isinstance(values, dict):
-            return values
-        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return lists_as_tuples(values)
 
     @model_validator(mode="after")
     def _one_name_of_area_codes(self) -> Self:
         if self.area_code is not None and self.area_codes:
-            raise PydanticCustomError("area_code_twice", "give area_code or area_codes, not both")
+            rule = "give area_code or area_codes, not both"
+            raise PydanticCustomError("area_code_twice", rule, {"field": "area_codes"})
         return self
 
     def wanted_area_codes(self) -> tuple[str, ...]:
@@ -100,12 +115,8 @@ class GenerateRequest(NumberFilters, _Request):
 
     type: Literal["generate"] = "generate"
     quantity: int = Field(ge=1, le=MAX_QUANTITY, description="must be a whole number from 1 to 1000000")
-    project_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_CONTROL)] | None = Field(
-        default=None, description="must be text of 1 to 64 characters without control characters"
-    )
-    task_name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROL)] | None = Field(
-        default=None, description="must be text of 1 to 200 characters without control characters"
-    )
+    project_id: ProjectId | None = Field(default=None, description=PROJECT_ID_RULE)
+    task_name: Name | None = Field(default=None, description=NAME_RULE)
     batch_size: int = Field(
         default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
     )
@@ -116,18 +127,62 @@ class GenerateRequest(NumberFilters, _Request):
     on_shortfall: Literal["fail", "partial"] = Field(default="fail", description='must be "fail" or "partial"')
 
 
+class ValidateRequest(_Request):
+    """A request of type ``validate``: a verdict on each of these numbers, named in one of four ways."""
+
+    type: Literal["validate"] = "validate"
+    task_name: Name | None = Field(default=None, description=NAME_RULE)
+    numbers: tuple[Annotated[str, StringConstraints(max_length=250)], ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=MAX_LIST,
+        description=f"must be a list of 1 to {MAX_LIST} numbers as text, each of at most 250 characters",
+    )
+    ids: tuple[Annotated[int, Field(ge=10**10, lt=2 * 10**10)], ...] = Field(
+        default=(),
+        min_length=1,
+        max_length=MAX_LIST,
+        description=f"must be a list of 1 to {MAX_LIST} ids: of each number its number_value, such as 14155550100",
+    )
+    task_id: TaskId | None = Field(default=None, description=TASK_ID_RULE)
+    project_id: ProjectId | None = Field(default=None, description=PROJECT_ID_RULE)
+    source: Literal["internal", "external"] = Field(
+        default="internal", description='must be "internal" or "external"'
+    )
+    batch_size: int = Field(
+        default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, values: Any) -> Any:
+        """JSON has lists; a strict model takes no list for a tuple."""
+        return lists_as_tuples(values)
+
+    @model_validator(mode="after")
+    def _named_in_one_way(self) -> Self:
+        given = [name for name in ("numbers", "ids", "task_id", "project_id") if getattr(self, name)]
+        if len(given) != 1:
+            text = "give one of numbers, ids, task_id and project_id" + (
+                f", not {' and '.join(given)}" * bool(given)
+            )
+            raise PydanticCustomError(
+                "not_one_way", "{text}", {"field": given[0] if given else "numbers", "text": text}
+            )
+        return self
+
+
 class CancelRequest(_Request):
     """A request of type ``cancel``: send nothing more of a task."""
 
     type: Literal["cancel"] = "cancel"
-    task_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = Field(
-        description="must be the task's id, a lower-case UUID"
-    )
+    task_id: TaskId = Field(description=TASK_ID_RULE)
 
 
-Request = GenerateRequest | CancelRequest
-TYPES: dict[str, type[GenerateRequest] | type[CancelRequest]] = {
+Request = GenerateRequest | ValidateRequest | CancelRequest
+TYPES: dict[str, type[GenerateRequest] | type[ValidateRequest] | type[CancelRequest]] = {
     "generate": GenerateRequest,
+    "validate": ValidateRequest,
     "cancel": CancelRequest,
 }
-AVRO_TYPES = {"GenerateRequest": "generate", "CancelRequest": "cancel"}
+AVRO_TYPES = {"GenerateRequest": "generate", "ValidateRequest": "validate", "CancelRequest": "cancel"}

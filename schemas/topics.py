@@ -59,13 +59,15 @@ TASK_EVENTS = Topic(
     "user id",
     (
         events.TaskSubmitted,
+        events.ValidationSubmitted,
         events.TaskRefused,
         events.CancelRequested,
         events.RedriveRequested,
         events.BatchStored,
+        events.BatchJudged,
         events.BatchFailed,
     ),
-    "intake, store, any step that fails, operators",
+    "intake, store, judge, any step that fails, operators",
     ("coordinate",),
     _days(7),
     log_append_time=True,
@@ -80,6 +82,7 @@ BATCHES = Topic(
 )
 ALLOCATIONS = Topic("allocations", "area code", (events.BatchAllocated,), "allocate", ("enrich",), _days(3))
 NUMBERS = Topic("numbers", "area code", (events.NumbersEnriched,), "enrich", ("store",), _days(3))
+VALIDATIONS = Topic("validations", "task|batch", (events.ValidationPlanned,), "coordinate", ("judge",), _days(7))
 PROGRESS = Topic(
     "progress",
     "user id",
@@ -105,7 +108,10 @@ DEADLETTERS = Topic(
     max_message_bytes=16 * MEBIBYTE,
 )
 
-TOPICS = (REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, PROGRESS, PREFIXES, DEADLETTERS)
+TOPICS = (
+    *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, PROGRESS, PREFIXES),
+    DEADLETTERS,
+)
 
 # Faust's tables; each has a changelog topic that only Faust writes and reads
 TABLES = ("tasks", "ledger", "prefixes")

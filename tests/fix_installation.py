@@ -101,6 +101,17 @@ class Installation:
         assert producer.flush(30) == 0
         assert not failed
 
+    def produce_to(self, topic: str, record: Any) -> None:
+        """A record of a topic once more, on the same partition."""
+        producer = Producer(
+            {"bootstrap.servers": self.settings.kafka_bootstrap_servers, "message.max.bytes": 10_000_000}
+        )
+        name = f"{self.settings.namespace}.{topic}"
+        producer.produce(
+            name, record.value(), key=record.key(), headers=record.headers(), partition=record.partition()
+        )
+        assert producer.flush(30) == 0
+
     def request(self, user: str, **fields: Any) -> dict[str, Any]:
         """The body of a generation, with a request_id of its own."""
         return {"type": "generate", "request_id": uuid.uuid4().hex, "user_id": user, **fields}

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -22,12 +23,13 @@ from pipeline.settings import Settings
 from pipeline.tokens import TokenRules
 from pipeline.verdicts import REASONS
 from pipeline.views import result_view, task_view
-from schemas.requests import CancelRequest, GenerateRequest
+from schemas.events import ValidationResult
+from schemas.requests import CancelRequest, GenerateRequest, Request, ValidateRequest
 from tests.docs.pages import ROOT, names, page, tables
 from tests.gateway.events import ended, progressed, rejected, started
 
 CONTRACT = page("docs/contract.md")
-MIGRATION = ROOT / "numberline" / "setup" / "migrations" / "versions" / "0001_tables_and_views.py"
+MIGRATIONS = sorted((ROOT / "numberline" / "setup" / "migrations" / "versions").glob("*.py"))
 
 # where codes are given: name of what is called -> position of the code among its arguments
 GIVES_CODE = {
@@ -54,8 +56,11 @@ def all_names(section: str, table: int, column: int) -> list[str]:
     return [name for row in list(tables(CONTRACT.section(section)))[table] for name in names(row[column])]
 
 
-@pytest.mark.parametrize(("section", "model"), [("`generate`", GenerateRequest), ("`cancel`", CancelRequest)])
-def test_requests(section: str, model: type[GenerateRequest] | type[CancelRequest]) -> None:
+@pytest.mark.parametrize(
+    ("section", "model"),
+    [("`generate`", GenerateRequest), ("`validate`", ValidateRequest), ("`cancel`", CancelRequest)],
+)
+def test_requests(section: str, model: type[Request]) -> None:
     """Every field once, with its default."""
     ((*rows,),) = tables(CONTRACT.section(section))
     fields = {names(row[0])[0]: row[2].strip('`"') for row in rows}
@@ -83,10 +88,12 @@ def test_commands() -> None:
 def test_a_task() -> None:
     """The fields that WebSocket and SQL have."""
     assert set(all_names("A task", 0, 0)) == set(task_view(started()))
-    result = result_view(ended(5, "completed").result)
-    assert result is not None
-    shown = next(row[1] for row in next(tables(CONTRACT.section("A task"))) if "result_data" in row[0])
-    assert set(names(shown)) == set(result)
+    shown = [row[1] for row in next(tables(CONTRACT.section("A task"))) if "result_data" in row[0]]
+    validated = replace(ended(5, "completed"), validation=ValidationResult(2, 1, 1, 0, {}, {}, 1))
+    for fields, progress in zip(shown, (ended(5, "completed"), validated), strict=True):
+        result = result_view(progress)
+        assert result is not None
+        assert set(names(fields)) == set(result)
 
 
 def test_messages_from_the_server() -> None:
@@ -188,16 +195,18 @@ def test_metrics(table: int, kind: type[WorkerMetrics] | type[GatewayMetrics]) -
 
 
 def view_columns(view: str) -> list[str]:
-    """The columns of a view as the migration makes it."""
-    body = re.search(rf"CREATE VIEW {view} AS\s+SELECT(.*?)\nFROM ", MIGRATION.read_text(), re.DOTALL)
-    assert body
-    flat = re.sub(r"\([^()]*\)", "()", body[1])  # no commas within
+    """The columns of a view as the newest migration that makes it has them."""
+    made = [re.search(rf"CREATE VIEW {view} AS\s+SELECT(.*?)\nFROM ", p.read_text(), re.DOTALL) for p in MIGRATIONS]
+    flat = [found[1] for found in made if found][-1]
+    while "(" in flat:
+        flat = re.sub(r"\([^()]*\)", "", flat)  # no commas within
     return [re.split(r"\bAS\b|\.", column)[-1].strip() for column in flat.split(",")]
 
 
 def test_views() -> None:
-    """Every column of both views."""
-    assert first_cells("SQL views") == view_columns("phone_numbers")
+    """Every column of each view."""
+    assert all_names("SQL views", 0, 0) == view_columns("phone_numbers")
+    assert all_names("SQL views", 1, 0) == view_columns("validations")
     of_tasks = CONTRACT.section("SQL views").partition("`tasks`, one row a task")[2]
     assert re.findall(r"`([a-z_]+)`", of_tasks.partition("Their meaning")[0].replace("`completed` task", "")) == (
         view_columns("tasks")

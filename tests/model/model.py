@@ -358,9 +358,9 @@ class World:
         after = decision.after
         if not self.rules.frontier and after and not after.closing and isinstance(event, events.BatchStored):
             number = event.batch + WINDOW
-            if number < len(after.numbered):
+            if number < after.numbered:
                 return replace(decision, batches=(after.planned(number),))
-            return replace(decision, batches=tuple(b for b in decision.batches if b.batch >= len(after.numbered)))
+            return replace(decision, batches=tuple(b for b in decision.batches if b.batch >= after.numbered))
         return decision
 
     def runnable(self) -> list[int]:

@@ -19,6 +19,7 @@ from schemas.events import (
     BatchStored,
     CancelRequested,
     Fact,
+    Plan,
     RequestRejected,
     TaskEvent,
     TaskProgress,
@@ -48,6 +49,11 @@ def answer(task: Task, event: TaskEvent) -> RequestRejected:
 def numbers(decision: Decision) -> list[int]:
     """Numbers of the batches that a decision sends."""
     return [batch.batch for batch in decision.batches]
+
+
+def drawn(decision: Decision) -> list[BatchPlanned]:
+    """The batches of a generation that a decision sends."""
+    return [batch for batch in decision.batches if isinstance(batch, BatchPlanned)]
 
 
 def test_a_submitted_task_sends_its_window() -> None:
@@ -84,7 +90,7 @@ def test_short_batches_are_made_up_for_one_supplement_at_a_time() -> None:
     """Of the first area code not yet found short, at most a batch; then the next one."""
     task = after(SUBMITTED, stored(0), stored(1, 250), stored(2))
     decision = decide(task, stored(3, 100, 100), AT)
-    assert [(b.batch, b.area_code, b.size) for b in decision.batches] == [(4, "212", 50)]
+    assert [(b.batch, b.area_code, b.size) for b in drawn(decision)] == [(4, "212", 50)]
     assert decision.after is not None
     done = decide(decision.after, stored(4, 50, 50, "212"), AT)
     assert done.after is not None
@@ -281,7 +287,7 @@ class Walk:
         assert [b.batch for b in decision.batches] == list(range(before.sent, self.task.sent))
         assert self.task.sent >= before.sent
         assert self.task.sent - self.task.done <= max(1, self.task.plan.window) if self.task.submitted else True
-        self.coming += [self.outcome(batch) for batch in decision.batches]
+        self.coming += [self.outcome(batch) for batch in drawn(decision)]
         if isinstance(decision.progress, TaskProgress):
             assert decision.progress.sequence == self.task.facts
             if decision.progress.status != "running" and decision.progress.current_step != "refused":
@@ -310,6 +316,7 @@ def test_every_walk_ends_once_and_with_exact_counts(first_seed: int) -> None:
             walk.step()
         (end,) = walk.ends
         plan = walk.task.plan
+        assert isinstance(plan, Plan)
         delivered = sum(e.count for e, d in walk.log if isinstance(e, BatchStored) and d.after is not None)
         assert end.succeeded == end.processed_items == walk.task.delivered == delivered
         assert end.failed_items == plan.quantity - delivered

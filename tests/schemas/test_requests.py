@@ -206,8 +206,8 @@ def test_the_edges_of_every_rule_are_accepted(name: str, accepted: list[Any]) ->
         ("quantiy", 5, "is not a field of this request, did you mean quantity?"),
         ("zzz", 5, "is not a field of this request"),
         ("task_id", TASK, "is not a field of this request, did you mean task_name?"),
-        ("type", "generat", 'must be one of generate, cancel; got "generat"'),
-        ("type", ["generate"], 'must be one of generate, cancel; got ["generate"]'),
+        ("type", "generat", 'must be one of generate, validate, cancel; got "generat"'),
+        ("type", ["generate"], 'must be one of generate, validate, cancel; got ["generate"]'),
     ],
 )
 def test_a_broken_rule_names_its_field_and_what_it_accepts(name: str, value: Any, text: str) -> None:
@@ -230,7 +230,7 @@ def test_a_broken_rule_names_its_field_and_what_it_accepts(name: str, value: Any
         (GENERATE, "request_id", f"is missing: it {ID_RULE}"),
         (GENERATE, "user_id", f"is missing: it {ID_RULE}"),
         (GENERATE, "quantity", f"is missing: it {QUANTITY_RULE}"),
-        (GENERATE, "type", "must be one of generate, cancel; it is missing"),
+        (GENERATE, "type", "must be one of generate, validate, cancel; it is missing"),
         (CANCEL, "task_id", f"is missing: it {TASK_RULE}"),
         (CANCEL, "request_id", f"is missing: it {ID_RULE}"),
     ],
@@ -282,7 +282,7 @@ def test_area_codes_have_one_of_two_names() -> None:
         (b"\xc3\x01" + bytes(8), "unknown Avro schema fingerprint 0000000000000000"),
         (
             codec.encode(events.CancelRequested("t", "u", "r")),
-            "holds the Avro record CancelRequested; send one of GenerateRequest, CancelRequest",
+            "holds the Avro record CancelRequested; send one of GenerateRequest, ValidateRequest, CancelRequest",
         ),
     ],
 )

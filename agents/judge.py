@@ -1,0 +1,45 @@
+"""validations -> judge -> PostgreSQL, task-events: the verdicts on a batch."""
+
+import numpy as np
+
+from agents.database import Database
+from agents.delivery import Delivery, Record, pure, task_event
+from agents.held import Versions, held_numbers
+from agents.verdicts import VerdictStore
+from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged
+from pipeline.validation import HELD
+from schemas import events
+
+
+class Judge:
+    """The step judge."""
+
+    def __init__(self, delivery: Delivery, database: Database, versions: Versions, store: VerdictStore) -> None:
+        self._delivery, self._database, self._versions, self._store = delivery, database, versions, store
+
+    async def __call__(self, record: Record) -> None:
+        """One planned batch: judged by the version of its plan, durable, then reported."""
+        with pure():
+            planned = record.event(events.ValidationPlanned)
+        blocks = await self._delivery.within_deadline(
+            self._versions.blocks(planned.prefix_version), f"prefix data, version {planned.prefix_version}"
+        )
+        if planned.source == "internal" and planned.kind == HELD:
+            work = self._store.held(planned, blocks)
+            judged = await self._delivery.within_deadline(work, "commit of PostgreSQL")
+            await self._delivery.send(task_event(judged))
+            return
+        numbers = await self._part(planned) if planned.kind == HELD else given_numbers(planned)
+        with pure():
+            batch = numbers_judged(planned, numbers, blocks)
+            rows = judged_numbers(batch)
+        stored = await self._delivery.within_deadline(self._store.numbers(batch, rows), "commit of PostgreSQL")
+        await self._delivery.send(task_event(stored))
+
+    async def _part(self, planned: events.ValidationPlanned) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The national numbers of a part of a stored batch."""
+        batch_ids = np.frombuffer(planned.batch_ids, "<i4").tolist()
+        async with self._database.connection(0) as connection:
+            rows = await self._delivery.within_deadline(held_numbers(connection, batch_ids), "answer of PostgreSQL")
+        part = rows["number"][planned.offset : planned.offset + planned.size]
+        return np.asarray(part.astype(np.int64) - COUNTRY)
