@@ -10,25 +10,34 @@ from aiokafka.errors import KafkaError
 from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.settings import Settings, variable
 from schemas import topics
+from schemas.partitions import partition_for
 
+MOST_NAMED = 3
+# by the primary key: a look for each area code that there can be, however many numbers there are
+AREA_CODES = """
+SELECT code FROM generate_series(200, 999) AS code
+WHERE EXISTS (SELECT FROM numbers WHERE number >= (1000 + code) * 10000000::bigint
+    AND number < (1001 + code) * 10000000::bigint)
+"""
 RUN_INIT = "Run `numberline init` with the same environment."
 
 
 @dataclass(frozen=True)
 class Found:
-    """What preflight looks at. partitions: by full topic name. ledger_records: of the ledger's changelog."""
+    """What preflight looks at. partitions: by full topic name. ledger_partitions: those of the ledger's changelog
+    that have records. area_codes: those that PostgreSQL has numbers of."""
 
     installed_partitions: int | None
     partitions: dict[str, int]
-    ledger_records: int
-    database_has_numbers: bool
+    ledger_partitions: frozenset[int]
+    area_codes: tuple[str, ...]
 
 
 async def preflight(settings: Settings) -> int:
     """The installation's partition count.  Raises RefusedToStart, or Unavailable where a server is away."""
-    installed, has_numbers = _look_at_database(settings)
-    partitions, ledger_records = await _look_at_kafka(settings)
-    return judge(settings.namespace, Found(installed, partitions, ledger_records, has_numbers))
+    installed, area_codes = _look_at_database(settings)
+    partitions, ledger_partitions = await _look_at_kafka(settings)
+    return judge(settings.namespace, Found(installed, partitions, ledger_partitions, area_codes))
 
 
 def judge(namespace: str, found: Found) -> int:
@@ -45,28 +54,37 @@ def judge(namespace: str, found: Found) -> int:
             f"this installation has {wanted} partitions a topic, but {', '.join(other)}",
             "With another count keys change their partition and the ledger forgets numbers: restore the topics.",
         )
-    if not found.ledger_records and found.database_has_numbers:
+    lost = [code for code in found.area_codes if partition_for(code, wanted) not in found.ledger_partitions]
+    if lost:
+        what = "the ledger" if len(lost) == len(found.area_codes) else "a part of the ledger"
         raise RefusedToStart(
-            "the ledger is lost: its changelog is empty, and PostgreSQL holds numbers",
-            f"Numbers would be given out twice. Restore {topics.changelog_name(namespace, 'ledger')} from a "
-            "backup, or begin anew with an empty database.",
+            f"{what} is lost: {topics.changelog_name(namespace, 'ledger')} has no records of {_some(lost)}, and "
+            "PostgreSQL holds numbers of them",
+            "Numbers would be given out twice. Stop all workers, then run `numberline ledger rebuild`: it writes "
+            "the ledger again from PostgreSQL.",
         )
     return wanted
 
 
-def _look_at_database(settings: Settings) -> tuple[int | None, bool]:
+def _some(area_codes: list[str]) -> str:
+    """A few of them, and how many there are."""
+    more = f" and {len(area_codes) - MOST_NAMED} more" if len(area_codes) > MOST_NAMED else ""
+    return f"area code {', '.join(area_codes[:MOST_NAMED])}{more}"
+
+
+def _look_at_database(settings: Settings) -> tuple[int | None, tuple[str, ...]]:
     try:
         with psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10) as connection:
             row = connection.execute("SELECT partitions FROM installation").fetchone()
-            some = connection.execute("SELECT EXISTS (SELECT FROM batches)").fetchone()
+            area_codes = tuple(str(code) for (code,) in connection.execute(AREA_CODES))
     except psycopg.errors.UndefinedTable:
-        return None, False
+        return None, ()
     except psycopg.OperationalError as error:
         raise Unavailable(f"PostgreSQL ({variable('database_url')}): {error}", 10) from None
-    return (row[0] if row else None), bool(some and some[0])
+    return (row[0] if row else None), area_codes
 
 
-async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], int]:
+async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], frozenset[int]]:
     servers = settings.kafka_bootstrap_servers
     admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=10_000)
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, request_timeout_ms=10_000)
@@ -75,7 +93,8 @@ async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], int]:
         await consumer.start()
         counts = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         ledger = topics.changelog_name(settings.namespace, "ledger")
-        ends = await consumer.end_offsets([TopicPartition(ledger, i) for i in range(counts.get(ledger, 0))])
+        partitions = [TopicPartition(ledger, i) for i in range(counts.get(ledger, 0))]
+        first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     except KafkaError as error:
         raise Unavailable(
             f"Kafka broker at {servers} ({variable('kafka_bootstrap_servers')}): {error}", 10
@@ -83,4 +102,4 @@ async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], int]:
     finally:
         await consumer.stop()
         await admin.close()
-    return counts, sum(ends.values())
+    return counts, frozenset(one.partition for one in partitions if first[one] < ends[one])

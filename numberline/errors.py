@@ -4,7 +4,8 @@ NumberlineError (pipeline.errors)
 ├── NotReachable        a server of the installation cannot be talked to
 ├── TaskFailed          a task ended without all its numbers
 ├── RequestRefused      a request was answered with an error
-└── NumbersInvalid      a file or a list of numbers cannot be taken; nothing was changed
+├── NumbersInvalid      a file or a list of numbers cannot be taken; nothing was changed
+└── WorkersRunning      what is to be done needs all workers stopped
 """
 
 from dataclasses import dataclass
@@ -75,3 +76,13 @@ class NumbersInvalid(NumberlineError):
             shown.append(f"  and {more:,} more")
         remedy = ["Nothing was changed. Mend them, or leave them out with --skip-invalid."] if self.count else []
         return "\n".join([f"{self.source} {self.reason}", *shown, *remedy])
+
+
+@dataclass
+class WorkersRunning(NumberlineError):
+    """Workers that would work on with what is about to be changed."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} workers are running: stop them all, then do this again"

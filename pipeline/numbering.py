@@ -33,6 +33,16 @@ def first_number(nxx: int) -> int:
     return (nxx - FIRST_NXX) * LINES
 
 
+def first_e164(area_code: str) -> int:
+    """The E.164 integer, 1 and ten digits, with which the ten million of an area code begin."""
+    return int("1" + area_code) * 10_000_000
+
+
 def e164(area_code: str, numbers: Integers) -> npt.NDArray[np.int64]:
     """E.164 as an integer, 1 and ten digits, of numbers within an area code."""
-    return int("1" + area_code) * 10_000_000 + FIRST_NXX * LINES + numbers.astype(np.int64)
+    return first_e164(area_code) + FIRST_NXX * LINES + numbers.astype(np.int64)
+
+
+def within(area_code: str, e164_numbers: Integers) -> npt.NDArray[np.uint32]:
+    """Numbers within their area code, of E.164 integers: the inverse of `e164`."""
+    return (e164_numbers - (first_e164(area_code) + FIRST_NXX * LINES)).astype(np.uint32)

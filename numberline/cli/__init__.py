@@ -5,6 +5,7 @@ import sys
 import click
 
 from numberline.cli.dead_letters import deadletters
+from numberline.cli.ledger import ledger
 from numberline.cli.processes import gateway, init, settings_table, up, worker
 from numberline.cli.redrive import redrive
 from numberline.cli.suppress import suppress
@@ -34,7 +35,7 @@ def cli() -> None:
 COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
-    *(suppress, redrive, deadletters),
+    *(suppress, redrive, deadletters, ledger),
     *(token, verify),
 )
 for command in COMMANDS:

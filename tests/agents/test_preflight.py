@@ -23,11 +23,13 @@ from numberline.setup.topics import create_topics
 from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.settings import Settings
 from schemas import topics
+from schemas.partitions import partition_for
 from tests.embedded.processes import listeners, wait_until
 
 NAMES = [topics.topic_name("line", topic) for topic in topics.TOPICS]
 NAMES += [topics.changelog_name("line", table) for table in topics.TABLES]
-FOUND = Found(4, dict.fromkeys(NAMES, 4), ledger_records=0, database_has_numbers=False)
+FOUND = Found(4, dict.fromkeys(NAMES, 4), ledger_partitions=frozenset(), area_codes=())
+AREA_CODES = tuple(str(code) for code in range(201, 209))
 INIT = "Run `numberline init` with the same environment."
 
 
@@ -42,8 +44,9 @@ def refusal(found: Found) -> str:
     "found",
     [
         FOUND,
-        replace(FOUND, ledger_records=9, database_has_numbers=True),
-        replace(FOUND, ledger_records=9),  # drawn, not yet stored
+        replace(FOUND, ledger_partitions=frozenset(range(4)), area_codes=AREA_CODES),
+        replace(FOUND, ledger_partitions=frozenset([partition_for("212", 4)]), area_codes=("212",)),
+        replace(FOUND, ledger_partitions=frozenset([1])),  # drawn, not yet stored
         replace(FOUND, partitions=FOUND.partitions | {"of somebody else": 99}),
     ],
 )
@@ -74,12 +77,26 @@ def test_another_partition_count_is_refused() -> None:
     )
 
 
+REBUILD = (
+    "Numbers would be given out twice. Stop all workers, then run `numberline ledger rebuild`: it writes the "
+    "ledger again from PostgreSQL."
+)
+
+
 def test_a_lost_ledger_is_refused() -> None:
     """An empty changelog beside a database with numbers."""
-    assert refusal(replace(FOUND, database_has_numbers=True)) == (
-        "the ledger is lost: its changelog is empty, and PostgreSQL holds numbers\n"
-        "Numbers would be given out twice. Restore line-ledger-changelog from a backup, "
-        "or begin anew with an empty database."
+    assert refusal(replace(FOUND, area_codes=AREA_CODES)) == (
+        "the ledger is lost: line-ledger-changelog has no records of area code 201, 202, 203 and 5 more, and "
+        f"PostgreSQL holds numbers of them\n{REBUILD}"
+    )
+
+
+def test_a_lost_partition_of_the_ledger_is_refused() -> None:
+    """The others have their records."""
+    kept = frozenset(range(4)) - {partition_for("203", 4)}
+    lost = [code for code in AREA_CODES if partition_for(code, 4) not in kept]
+    assert refusal(replace(FOUND, ledger_partitions=kept, area_codes=AREA_CODES)).startswith(
+        f"a part of the ledger is lost: line-ledger-changelog has no records of area code {', '.join(lost[:3])}"
     )
 
 
@@ -146,18 +163,14 @@ async def test_numbers_without_a_ledger_are_refused(settings: Settings) -> None:
     """The changelog was lost with the broker, the database was not; one record of it is enough to start."""
     await installed(settings)
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
-        connection.execute(
-            "INSERT INTO batches (task_id, batch_no, user_id, area_code, count, prefix_version) "
-            "VALUES (gen_random_uuid(), 0, 'ann', 212, 1, 1)"
-        )
+        connection.execute("INSERT INTO numbers VALUES (12120000000, 1, 1)")
     with pytest.raises(RefusedToStart, match="the ledger is lost"):
         await preflight(settings)
 
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
-    await producer.send_and_wait(
-        topics.changelog_name(settings.namespace, "ledger"), b"fact", key=b"212|task|0", partition=1
-    )
+    changelog = topics.changelog_name(settings.namespace, "ledger")
+    await producer.send_and_wait(changelog, b"fact", key=b"212|task|0", partition=partition_for("212", 2))
     await producer.stop()
     assert await preflight(settings) == 2
 

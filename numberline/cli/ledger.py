@@ -1,0 +1,88 @@
+"""ledger: is it whole, and how it becomes so again."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from numberline import ledger as ledgers
+from numberline.ledger import Each, Snapshot, snapshot
+from pipeline.ledger import Compared
+from pipeline.settings import Settings, load_settings
+
+errors = Console(stderr=True)
+
+
+@click.group()
+def ledger() -> None:
+    """Look after the ledger: which numbers were given out, and to which batch."""
+
+
+@ledger.command(epilog="\b\nExample:\n  numberline ledger verify\n")
+def verify() -> int:
+    """Compare the ledger with the rows of PostgreSQL, and say every difference.
+
+    It may run while workers do. Exit status 1 where there is a difference.
+    """
+    settings = load_settings()
+    with snapshot(settings) as rows, _bar("numbers compared", rows.numbers) as each:
+        found = asyncio.run(_verify(settings, rows, each))
+    for one in found:
+        for difference in one.differences:
+            click.echo(f"{one.area_code}: {difference}")
+    drawn, stored = sum(one.drawn for one in found), sum(one.stored for one in found)
+    waiting = sum(one.not_stored for one in found)
+    click.echo(f"{drawn:,} numbers in the ledger, {stored:,} in PostgreSQL, {len(found)} area codes")
+    if waiting:
+        click.echo(f"{waiting:,} are drawn and not stored: in flight, or of batches that failed")
+    differences = sum(len(one.differences) for one in found)
+    click.echo(f"{differences:,} differences" if differences else "they agree")
+    if differences:
+        click.echo("`numberline ledger rebuild` writes what the ledger lacks", err=True)
+    return 1 if differences else 0
+
+
+async def _verify(settings: Settings, rows: Snapshot, each: Each) -> list[Compared]:
+    return [one async for one in ledgers.verify(settings, rows, each)]
+
+
+@ledger.command(epilog="\b\nExample:\n  numberline ledger rebuild\n")
+def rebuild() -> None:
+    """Write into the ledger what it lacks of the rows of PostgreSQL.
+
+    For a ledger that was lost, or a part of it. All workers must be stopped. What is there stays as it is; copies
+    of the ledger in this machine's state directory are removed, for workers recover it from its changelog.
+    """
+    settings = load_settings()
+    with snapshot(settings) as rows, _bar("numbers read", rows.numbers) as each:
+        written = asyncio.run(ledgers.rebuild(settings, rows, each))
+    click.echo(f"{written.facts:,} facts written, {written.size / 1e6:,.1f} MB")
+    click.echo(
+        "Workers on other machines: remove workers/*/*/tables/ledger-*.db in their NUMBERLINE_STATE_DIR before "
+        "they start.",
+        err=True,
+    )
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar:
+        shown = bar.add_task(what, total=total)
+        yield lambda count: bar.update(shown, advance=count)

@@ -1,0 +1,146 @@
+"""The ledger's changelog beside PostgreSQL: compares them, and writes again what the ledger has lost."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
+
+from numberline.client import kafka_producer
+from numberline.errors import WorkersRunning
+from numberline.records import read_to_end
+from numberline.rows import database
+from pipeline import numbering
+from pipeline.ledger import Compared, Marker, StoredBatch, by_area_code, compare, missing_facts, stored_batches
+from pipeline.settings import Settings
+from schemas import topics
+from schemas.partitions import partition_for
+
+# a row of (batch_id, number) in PostgreSQL's binary COPY format: field count, then length and value of each
+COPY_ROW = np.dtype(
+    [("fields", ">i2"), ("row_length", ">i4"), ("row", ">i4"), ("number_length", ">i4"), ("number", ">i8")]
+)
+COPY_HEADER_BYTES, COPY_TRAILER_BYTES = 19, 2
+COPY_ROWS = (
+    "COPY (SELECT batch_id, number FROM numbers WHERE number >= {} AND number < {}) TO STDOUT (FORMAT BINARY)"
+)
+
+Each = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild wrote: facts and bytes."""
+
+    facts: int
+    size: int
+
+
+class Snapshot:
+    """What PostgreSQL holds at one moment."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        (self.partitions,) = connection.execute("SELECT partitions FROM installation").fetchall()[0]
+        self._markers: dict[str, list[Marker]] = {}
+        rows = connection.execute("SELECT area_code::text, batch_id, task_id::text, batch_no, count FROM batches")
+        for area_code, *marker in rows:
+            self._markers.setdefault(area_code, []).append(Marker(*marker))
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the markers count."""
+        return sum(marker.count for markers in self._markers.values() for marker in markers)
+
+    def area_codes(self, partition: int) -> list[str]:
+        """The area codes of a partition that have batches."""
+        return [code for code in sorted(self._markers) if partition_for(code, self.partitions) == partition]
+
+    def batches(self, area_code: str) -> list[StoredBatch]:
+        """All batches of an area code, with their numbers."""
+        first = numbering.first_e164(area_code)
+        query = COPY_ROWS.format(first, first + 10_000_000)
+        with self._connection.cursor().copy(query.encode()) as copy:
+            data = b"".join(bytes(part) for part in copy)
+        rows = np.frombuffer(data[COPY_HEADER_BYTES:-COPY_TRAILER_BYTES], COPY_ROW)
+        numbers, ids = rows["number"].astype(np.int64), rows["row"].astype(np.int32)
+        return stored_batches(area_code, self._markers.get(area_code, []), ids, numbers)
+
+
+@contextmanager
+def snapshot(settings: Settings) -> Iterator[Snapshot]:
+    """PostgreSQL as it is now, for as long as this lasts.  Raises NotReachable."""
+    with database(settings) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield Snapshot(connection)
+
+
+async def verify(settings: Settings, rows: Snapshot, each: Each) -> AsyncIterator[Compared]:
+    """Every area code, compared. each: told of the numbers read. May run while workers do.  Raises NotReachable."""
+    async for _, area_code, facts, batches in _area_codes(settings, rows):
+        found = compare(area_code, facts, batches)
+        each(found.stored)
+        yield found
+
+
+async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
+    """Write every fact that is missing, none that is there.  Raises NotReachable, WorkersRunning."""
+    await refuse_beside_workers(settings)
+    name, count, size = f"rebuilt-{uuid.uuid4().hex}", 0, 0
+    topic = topics.changelog_name(settings.namespace, "ledger")
+    async with kafka_producer(settings) as producer:
+        async for partition, area_code, facts, batches in _area_codes(settings, rows):
+            missing = missing_facts(area_code, facts, batches, name)
+            sent = [await producer.send(topic, value, key, partition=partition) for key, value in missing.items()]
+            await asyncio.gather(*sent)
+            count, size = count + len(missing), size + sum(map(len, missing.values()))
+            each(sum(batch.count for batch in batches))
+    _forget_local_ledgers(settings)
+    return Rebuilt(count, size)
+
+
+async def refuse_beside_workers(settings: Settings) -> None:
+    """Raise WorkersRunning where the group of the workers has members."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        (response,) = await admin.describe_consumer_groups([settings.namespace])
+        for _, _, _, _, _, members, *_ in response.groups:
+            if members:
+                raise WorkersRunning(len(members))
+    finally:
+        await admin.close()
+
+
+async def _area_codes(
+    settings: Settings, rows: Snapshot
+) -> AsyncIterator[tuple[int, str, dict[bytes, bytes], list[StoredBatch]]]:
+    """Partition, area code, facts and batches; the facts of one partition are in memory at a time."""
+    for partition in range(rows.partitions):
+        facts = by_area_code(await read_table(settings, "ledger", partition))
+        for area_code in sorted(facts.keys() | set(rows.area_codes(partition))):
+            yield partition, area_code, facts.pop(area_code, {}), rows.batches(area_code)
+
+
+async def read_table(settings: Settings, table: str, partition: int) -> dict[bytes, bytes]:
+    """What a partition of a table's changelog holds by now: the last value of each key.  Raises NotReachable."""
+    found: dict[bytes, bytes] = {}
+    async for record in read_to_end(settings, topics.changelog_name(settings.namespace, table), partition):
+        if record.value is None:
+            found.pop(record.key, None)
+        else:
+            found[record.key] = record.value
+    return found
+
+
+def _forget_local_ledgers(settings: Settings) -> None:
+    """Copies of the ledger in this machine's state directory: they go on from an offset that may mean another."""
+    for copy in settings.state_dir.glob("workers/*/*/tables/ledger-*.db"):
+        shutil.rmtree(copy)

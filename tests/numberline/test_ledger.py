@@ -1,0 +1,96 @@
+"""`numberline ledger` on real servers: verified while workers run, lost, refused, rebuilt, and exact again."""
+
+import asyncio
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnknownTopicOrPartitionError
+from confluent_kafka import Producer
+
+from numberline.setup.topics import create_topics
+from schemas import topics
+from schemas.identity import task_id
+from schemas.partitions import partition_for
+from tests.fix_installation import PARTITIONS, Installation
+
+ROWS = "SELECT count(*), count(DISTINCT number) FROM numbers"
+AREA_CODES = ["201", "202"]  # 3,000 numbers and 1,000, in different partitions
+
+
+def changelog(installation: Installation) -> str:
+    """Full name of the ledger's changelog."""
+    return topics.changelog_name(installation.settings.namespace, "ledger")
+
+
+async def delete_topic(installation: Installation, name: str) -> None:
+    """As by an accident; returns when it is gone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=installation.settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([name])
+        async with asyncio.timeout(30):
+            while name in await admin.list_topics():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except UnknownTopicOrPartitionError:
+        pass
+    finally:
+        await admin.close()
+
+
+def tombstone(installation: Installation, key: bytes, area_code: str) -> None:
+    """Delete one fact, as nothing of ours would."""
+    producer = Producer({"bootstrap.servers": installation.settings.kafka_bootstrap_servers})
+    producer.produce(changelog(installation), None, key, partition=partition_for(area_code, PARTITIONS))
+    assert producer.flush(30) == 0
+
+
+def test_a_lost_ledger_is_refused_rebuilt_and_exact_again(small_installation: Installation) -> None:
+    """Every number of two area codes in the end, each once, though the ledger was lost in the middle."""
+    ours = small_installation
+    first = ours.request("ann", quantity=2_000, area_codes=AREA_CODES, batch_size=100)
+    with ours.worker("w1") as worker:
+        assert ours.ending(first)["type"] == "task_completed"
+        agreeing = ours.run("ledger", "verify")
+        assert (agreeing.returncode, agreeing.stdout) == (
+            0,
+            "2,000 numbers in the ledger, 2,000 in PostgreSQL, 2 area codes\nthey agree\n",
+        )
+        refused = ours.run("ledger", "rebuild")
+        assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+            1,
+            "1 workers are running: stop them all, then do this again",
+        )
+        assert worker.stop() == 0
+
+    task = task_id("ann", first["request_id"])
+    ((batches,),) = ours.rows("SELECT count(*) FROM batches")
+    (code,) = ours.rows("SELECT area_code::text FROM batches WHERE batch_no = 0")[0]
+    tombstone(ours, f"{code}|{task}|0".encode(), code)
+    broken = ours.run("ledger", "verify")
+    assert broken.returncode == 1
+    assert f"{code}: batch 0 of task {task}: 100 numbers (" in broken.stdout
+    assert "1 differences\n" in broken.stdout
+    assert "1 facts written" in ours.run("ledger", "rebuild").stdout
+    assert ours.run("ledger", "verify").returncode == 0
+
+    asyncio.run(delete_topic(ours, changelog(ours)))
+    settings = ours.settings
+    made = create_topics(settings.kafka_bootstrap_servers, settings.namespace, PARTITIONS, 1)
+    assert asyncio.run(made) == 1  # as `numberline init` does, which would load the shipped prefix data as well
+    with ours.process("worker", "w1", NUMBERLINE_WORKER_ID="w1") as worker:
+        assert worker.wait() == 2
+        assert "the ledger is lost: " in worker.log.read_text()
+        assert "run `numberline ledger rebuild`: it writes the ledger again" in worker.log.read_text()
+    lost = ours.run("ledger", "verify")
+    assert lost.returncode == 1
+    assert lost.stdout.count("could be given out again") == batches
+    rebuilt = ours.run("ledger", "rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stdout.startswith(f"{batches} facts written")
+    assert ours.run("ledger", "verify").returncode == 0
+
+    rest = ours.request("bea", quantity=4_000, area_codes=AREA_CODES, on_shortfall="partial")
+    with ours.worker("w1") as worker:
+        assert ours.ending(rest)["result_data"]["total_generated"] == 2_000
+        assert worker.metric("numberline_ledger_conflicts_total") == 0
+    assert ours.rows(ROWS) == [(4_000, 4_000)]
+    assert ours.run("ledger", "verify").returncode == 0
