@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,19 @@ from numberline.errors import WorkersRunning
 from numberline.records import read_to_end
 from numberline.rows import database
 from pipeline import numbering
-from pipeline.ledger import Compared, Marker, StoredBatch, by_area_code, compare, missing_facts, stored_batches
+from pipeline.ledger import (
+    Compared,
+    Marker,
+    StoredBatch,
+    by_area_code,
+    compare,
+    missing_facts,
+    missing_suppressions,
+    stored_batches,
+)
 from pipeline.settings import Settings
 from schemas import topics
+from schemas.events import Suppressed
 from schemas.partitions import partition_for
 
 # a row of (batch_id, number) in PostgreSQL's binary COPY format: field count, then length and value of each
@@ -30,6 +40,11 @@ COPY_HEADER_BYTES, COPY_TRAILER_BYTES = 19, 2
 COPY_ROWS = (
     "COPY (SELECT batch_id, number FROM numbers WHERE number >= {} AND number < {}) TO STDOUT (FORMAT BINARY)"
 )
+
+SUPPRESSIONS = """
+SELECT area_code::text, change_id::text, user_id, removed, numbers
+FROM suppression_changes JOIN suppression_numbers USING (change_id) WHERE published_at IS NOT NULL ORDER BY place
+"""
 
 Each = Callable[[int], None]
 
@@ -58,6 +73,14 @@ class Snapshot:
         """How many numbers the markers count."""
         return sum(marker.count for markers in self._markers.values() for marker in markers)
 
+    def suppressions(self, partition: int) -> list[Suppressed]:
+        """The changes of what is suppressed that were put on the topic, in its order."""
+        return [
+            Suppressed(area_code, change, user, removed, numbers)
+            for area_code, change, user, removed, numbers in self._connection.execute(SUPPRESSIONS)
+            if partition_for(area_code, self.partitions) == partition
+        ]
+
     def area_codes(self, partition: int) -> list[str]:
         """The area codes of a partition that have batches."""
         return [code for code in sorted(self._markers) if partition_for(code, self.partitions) == partition]
@@ -82,12 +105,24 @@ def snapshot(settings: Settings) -> Iterator[Snapshot]:
         yield Snapshot(connection)
 
 
-async def verify(settings: Settings, rows: Snapshot, each: Each) -> AsyncIterator[Compared]:
-    """Every area code, compared. each: told of the numbers read. May run while workers do.  Raises NotReachable."""
-    async for _, area_code, facts, batches in _area_codes(settings, rows):
-        found = compare(area_code, facts, batches)
-        each(found.stored)
-        yield found
+@dataclass(frozen=True)
+class Verified:
+    """Every area code, and how many changes of what is suppressed the ledger does not have."""
+
+    area_codes: list[Compared]
+    suppressions_missing: int
+
+
+async def verify(settings: Settings, rows: Snapshot, each: Each) -> Verified:
+    """Compare all. each: told of the numbers read. May run while workers do.  Raises NotReachable."""
+    found, missing = [], 0
+    for partition in range(rows.partitions):
+        facts = await read_table(settings, "ledger", partition)
+        missing += len(missing_suppressions(facts, rows.suppressions(partition)))
+        for area_code, own, batches in _area_codes(rows, partition, facts):
+            found.append(compare(area_code, own, batches))
+            each(found[-1].stored)
+    return Verified(found, missing)
 
 
 async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
@@ -96,12 +131,16 @@ async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
     name, count, size = f"rebuilt-{uuid.uuid4().hex}", 0, 0
     topic = topics.changelog_name(settings.namespace, "ledger")
     async with kafka_producer(settings) as producer:
-        async for partition, area_code, facts, batches in _area_codes(settings, rows):
-            missing = missing_facts(area_code, facts, batches, name)
-            sent = [await producer.send(topic, value, key, partition=partition) for key, value in missing.items()]
-            await asyncio.gather(*sent)
-            count, size = count + len(missing), size + sum(map(len, missing.values()))
-            each(sum(batch.count for batch in batches))
+        for partition in range(rows.partitions):
+            facts = await read_table(settings, "ledger", partition)
+            lists = missing_suppressions(facts, rows.suppressions(partition))
+            draws = _missing_draws(rows, partition, facts, name, each)
+            for missing in (lists, *draws):
+                sent = [
+                    await producer.send(topic, value, key, partition=partition) for key, value in missing.items()
+                ]
+                await asyncio.gather(*sent)
+                count, size = count + len(missing), size + sum(map(len, missing.values()))
     _forget_local_ledgers(settings)
     return Rebuilt(count, size)
 
@@ -119,14 +158,21 @@ async def refuse_beside_workers(settings: Settings) -> None:
         await admin.close()
 
 
-async def _area_codes(
-    settings: Settings, rows: Snapshot
-) -> AsyncIterator[tuple[int, str, dict[bytes, bytes], list[StoredBatch]]]:
-    """Partition, area code, facts and batches; the facts of one partition are in memory at a time."""
-    for partition in range(rows.partitions):
-        facts = by_area_code(await read_table(settings, "ledger", partition))
-        for area_code in sorted(facts.keys() | set(rows.area_codes(partition))):
-            yield partition, area_code, facts.pop(area_code, {}), rows.batches(area_code)
+def _missing_draws(
+    rows: Snapshot, partition: int, facts: dict[bytes, bytes], name: str, each: Each
+) -> Iterator[dict[bytes, bytes]]:
+    for area_code, own, batches in _area_codes(rows, partition, facts):
+        yield missing_facts(area_code, own, batches, name)
+        each(sum(batch.count for batch in batches))
+
+
+def _area_codes(
+    rows: Snapshot, partition: int, facts: dict[bytes, bytes]
+) -> Iterator[tuple[str, dict[bytes, bytes], list[StoredBatch]]]:
+    """Area code, its facts and its batches. facts: of the partition."""
+    found = by_area_code(facts)
+    for area_code in sorted(found.keys() | set(rows.area_codes(partition))):
+        yield area_code, found.pop(area_code, {}), rows.batches(area_code)
 
 
 async def read_table(settings: Settings, table: str, partition: int) -> dict[bytes, bytes]:

@@ -4,14 +4,17 @@ Numbers are ``(nxx - 200) * 10000 + line``. A fact of the ledger is a bitmap of 
 ``area code|task|batch`` of its batch, or ``area code|sum|id`` where older ones were put together.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pyroaring import BitMap
 
-from pipeline import numbering
+from pipeline import numbering, suppress
 from pipeline.allocate import fact_key, facts_prefix
+from schemas import codec
+from schemas.events import Suppressed
 
 SUM = "sum"
 MOST_EXAMPLES = 3
@@ -57,12 +60,24 @@ def sum_key(area_code: str, name: str) -> bytes:
 
 
 def by_area_code(facts: Mapping[bytes, bytes]) -> dict[str, dict[bytes, bytes]]:
-    """The facts of draws in a partition of the changelog, by area code; whatever else it holds is left out."""
+    """The facts of draws in a partition of the changelog, by area code; those of suppressions are left out."""
     found: dict[str, dict[bytes, bytes]] = {}
     for key, value in facts.items():
         area_code = key.partition(b"|")[0].decode(errors="replace")
         if len(area_code) == 3 and area_code.isdigit():
             found.setdefault(area_code, {})[key] = value
+    return found
+
+
+def missing_suppressions(facts: Mapping[bytes, bytes], changes: Iterable[Suppressed]) -> dict[bytes, bytes]:
+    """The facts that a partition lacks of changes of what is suppressed. changes: in the order of the log."""
+    places: Counter[str] = Counter()
+    found = {}
+    for change in changes:
+        key = suppress.fact_key(change.area_code, places[change.area_code], change.change)
+        places[change.area_code] += 1
+        if key not in facts:
+            found[key] = codec.encode(change)
     return found
 
 

@@ -16,9 +16,8 @@ from rich.progress import (
 )
 
 from numberline import ledger as ledgers
-from numberline.ledger import Each, Snapshot, snapshot
-from pipeline.ledger import Compared
-from pipeline.settings import Settings, load_settings
+from numberline.ledger import snapshot
+from pipeline.settings import load_settings
 
 errors = Console(stderr=True)
 
@@ -36,24 +35,23 @@ def verify() -> int:
     """
     settings = load_settings()
     with snapshot(settings) as rows, _bar("numbers compared", rows.numbers) as each:
-        found = asyncio.run(_verify(settings, rows, each))
-    for one in found:
-        for difference in one.differences:
-            click.echo(f"{one.area_code}: {difference}")
+        verified = asyncio.run(ledgers.verify(settings, rows, each))
+    found = verified.area_codes
+    differences = [f"{one.area_code}: {difference}" for one in found for difference in one.differences]
+    if missing := verified.suppressions_missing:
+        differences.append(
+            f"{missing} changes of what is suppressed: not in the ledger, or not read by a worker yet"
+        )
+    for difference in differences:
+        click.echo(difference)
     drawn, stored = sum(one.drawn for one in found), sum(one.stored for one in found)
-    waiting = sum(one.not_stored for one in found)
     click.echo(f"{drawn:,} numbers in the ledger, {stored:,} in PostgreSQL, {len(found)} area codes")
-    if waiting:
+    if waiting := sum(one.not_stored for one in found):
         click.echo(f"{waiting:,} are drawn and not stored: in flight, or of batches that failed")
-    differences = sum(len(one.differences) for one in found)
-    click.echo(f"{differences:,} differences" if differences else "they agree")
+    click.echo(f"{len(differences):,} differences" if differences else "they agree")
     if differences:
         click.echo("`numberline ledger rebuild` writes what the ledger lacks", err=True)
     return 1 if differences else 0
-
-
-async def _verify(settings: Settings, rows: Snapshot, each: Each) -> list[Compared]:
-    return [one async for one in ledgers.verify(settings, rows, each)]
 
 
 @ledger.command(epilog="\b\nExample:\n  numberline ledger rebuild\n")

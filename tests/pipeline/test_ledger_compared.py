@@ -16,9 +16,12 @@ from pipeline.ledger import (
     by_area_code,
     compare,
     missing_facts,
+    missing_suppressions,
     stored_batches,
     sum_key,
 )
+from schemas import codec
+from schemas.events import Suppressed
 
 TASK = "1b4e28ba-2fa1-51d2-883f-0016d3cca427"
 
@@ -132,3 +135,15 @@ def test_only_facts_of_draws_are_compared() -> None:
     """A suppression's key begins otherwise."""
     facts = {b"212|t|0": b"1", b"415|sum|x": b"2", b"suppressed|212|0|c": b"3"}
     assert by_area_code(facts) == {"212": {b"212|t|0": b"1"}, "415": {b"415|sum|x": b"2"}}
+
+
+def test_changes_of_what_is_suppressed_are_written_where_they_are_missing() -> None:
+    """Under the keys that allocate gives them: the place among those of the area code, in the log's order."""
+    first, second, other = (
+        Suppressed(code, change, None, False, fact(1))
+        for code, change in (("212", "a"), ("212", "b"), ("415", "a"))
+    )
+    keys = [b"suppressed|212|00000000|a", b"suppressed|212|00000001|b", b"suppressed|415|00000000|a"]
+    values = [codec.encode(one) for one in (first, second, other)]
+    assert missing_suppressions({}, [first, second, other]) == dict(zip(keys, values, strict=True))
+    assert missing_suppressions({keys[0]: values[0]}, [first, second]) == {keys[1]: values[1]}
