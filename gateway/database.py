@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 QUERY_SECONDS = 10.0
 WAIT_SECONDS = 5.0  # for a free session
+# planned anew each time: which plan is right depends on the filters
+OPTIONS = {"application_name": "numberline-gateway", "prepare_threshold": None}
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 
@@ -31,7 +33,7 @@ class Database:
             name="numberline-gateway",
             configure=_read_only,
             check=AsyncConnectionPool.check_connection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "numberline-gateway"},
+            kwargs={"autocommit": True, "row_factory": dict_row, **OPTIONS},
         )
 
     async def close(self) -> None:

@@ -15,6 +15,11 @@ def rfc3339(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def in_milliseconds(moment: datetime) -> int:
+    """A time of PostgreSQL in ms since the epoch."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 def optional_time(milliseconds: int | None) -> str | None:
     """The same of a time that may be missing."""
     return None if milliseconds is None else rfc3339(milliseconds)

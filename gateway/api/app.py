@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import generate, problems, tasks
+from gateway.api import generate, numbers, problems, tasks
+from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
 from gateway.api.services import Services
@@ -50,6 +51,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         Submissions(producer, hub),
         authenticator,
         Rates(settings.http_calls_per_minute),
+        Exports(),
         metrics,
     )
 
@@ -66,7 +68,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, tasks):
+    for part in (generate, tasks, numbers):
         app.include_router(part.router)
     problems.install(app)
     app.add_middleware(_Observed, services=services, app_routes=app)

@@ -67,3 +67,38 @@ class TaskPage(BaseModel):
     results: list[Task]
     next: str | None = Field(description="URL of the next page")
     previous: str | None = Field(description="URL of the page before")
+
+
+class Number(BaseModel):
+    """A number, as in the view phone_numbers."""
+
+    number: str = Field(description="E.164")
+    area_code: str
+    exchange: str
+    carrier: str | None = Field(description="assigned operating company")
+    state: str | None
+    country: str | None
+    timezone: str | None
+    line_type: str | None
+    is_valid: bool | None
+    validation_reason: str | None
+    validation_source: str | None
+    validated_at: str | None
+    task_id: str
+    user_id: str
+    project_id: str | None
+    prefix_data_version: int
+    created_at: str
+    number_value: int = Field(description="the number as an integer, which also is its id")
+    block: str = Field(description="its thousands block: NPA, NXX and one digit")
+    external_line_type: str | None = Field(description="what a lookup provider said, as the next two")
+    external_carrier: str | None
+    external_error: str | None
+
+
+class NumberPage(BaseModel):
+    """Numbers, in the order in which they were stored."""
+
+    results: list[Number]
+    next: str | None = Field(description="URL of the next page")
+    previous: str | None = Field(description="URL of the page before")

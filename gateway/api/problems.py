@@ -117,7 +117,7 @@ def install(app: FastAPI) -> None:
 
 def _field_errors(errors: Iterable[Mapping[str, Any]]) -> Iterable[FieldError]:
     for one in errors:
-        name = str(one["loc"][-1])[:64] if one["loc"] else "request"
+        name = str(one["loc"][:2][-1])[:64] if one["loc"] else "request"  # where, what, and perhaps which of a list
         match one["type"]:
             case "extra_forbidden":
                 rule = "is not a parameter of this call"

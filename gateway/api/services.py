@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from gateway.api.exports import Exports
 from gateway.api.rates import Rates
 from gateway.authenticator import Authenticator
 from gateway.database import Database
@@ -28,6 +29,7 @@ class Services:
     submissions: "Submissions"
     authenticator: Authenticator
     rates: Rates
+    exports: Exports
     metrics: GatewayMetrics
     gateway_port: int = 0  # once it is open
 

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.api.cursors import Cursor, Page, page_of
 from gateway.database import Database
 from gateway.hub import Hub
-from pipeline.views import rfc3339, task_view
+from pipeline.views import in_milliseconds, rfc3339, task_view
 from schemas.events import TaskProgress
 
 SELECT = "SELECT t.*, s.sequence FROM tasks t JOIN task_states s USING (task_id) WHERE t.user_id = %(user)s "
@@ -79,16 +79,12 @@ class States:
 def row_view(row: Mapping[str, Any]) -> View:
     """A row of the view `tasks` as the topic's states are shown."""
     view = {name: value for name, value in row.items() if name != "sequence"}
-    times = {name: None if row[name] is None else rfc3339(_milliseconds(row[name])) for name in TIMES}
+    times = {name: None if row[name] is None else rfc3339(in_milliseconds(row[name])) for name in TIMES}
     return {**view, **times, "task_id": str(row["task_id"]), "progress": float(row["progress"])}
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
-
-
 def _created(view: View) -> int:
-    return _milliseconds(datetime.fromisoformat(view["created_at"]))
+    return in_milliseconds(datetime.fromisoformat(view["created_at"]))
 
 
 def _order(view: View) -> tuple[int, str]:

@@ -196,8 +196,8 @@ def test_metrics(table: int, kind: type[WorkerMetrics] | type[GatewayMetrics]) -
 
 def view_columns(view: str) -> list[str]:
     """The columns of a view as the newest migration that makes it has them."""
-    made = [re.search(rf"CREATE VIEW {view} AS\s+SELECT(.*?)\nFROM ", p.read_text(), re.DOTALL) for p in MIGRATIONS]
-    flat = [found[1] for found in made if found][-1]
+    makes = re.compile(rf"CREATE (?:OR REPLACE )?VIEW {view} AS\s+SELECT(.*?)\nFROM ", re.DOTALL)
+    flat = [found[1] for path in MIGRATIONS if (found := makes.search(path.read_text()))][-1]
     while "(" in flat:
         flat = re.sub(r"\([^()]*\)", "", flat)  # no commas within
     return [re.split(r"\bAS\b|\.", column)[-1].strip() for column in flat.split(",")]

@@ -11,6 +11,17 @@ from tests.processes import Process
 MakeClient = Callable[[str], httpx.Client]
 
 
+def client_of(installation: Installation, user: str) -> httpx.Client:
+    """A client of a user, with a good token."""
+    token = sign(TokenRules.of(installation.settings), user, time.time())
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{installation.settings.http_port}",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=60,
+    )
+
+
 @pytest.fixture(scope="session")
 def worker(installation: Installation) -> Iterator[Process]:
     """One worker for all tests of the API."""
@@ -24,15 +35,7 @@ def client(installation: Installation) -> Iterator[MakeClient]:
     made: list[httpx.Client] = []
 
     def make(user: str) -> httpx.Client:
-        token = sign(TokenRules.of(installation.settings), user, time.time())
-        made.append(
-            httpx.Client(
-                base_url=f"http://127.0.0.1:{installation.settings.http_port}",
-                headers={"Authorization": f"Bearer {token}"},
-                trust_env=False,
-                timeout=60,
-            )
-        )
+        made.append(client_of(installation, user))
         return made[-1]
 
     yield make
