@@ -12,6 +12,7 @@ from agents.coordinate import Coordinate
 from agents.database import Database
 from agents.delivery import Delivery, handoff_to, register, run_beside
 from agents.enrich import Enrich
+from agents.fold import Fold
 from agents.handoff import Handoff, settle_at_rebalances
 from agents.held import Versions
 from agents.intake import Intake
@@ -69,7 +70,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     prefixes = Prefixes(load, prefix_table)
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
-    enrich, store = Enrich(enrich_, prefixes), Store(store_, database, metrics)
+    enrich, store = Enrich(enrich_, prefixes), Store(store_, prefixes, database, metrics)
     handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", enrich)
     handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", store)
     steps = (  # in the order of a request's way
@@ -88,6 +89,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
+    run_beside(app, "fold", Fold(delivery("fold"), database).run)
     app.on_before_shutdown.connect(close)
     return app
 

@@ -1,5 +1,6 @@
 """numbers -> store -> PostgreSQL, task-events: one transaction a batch inserts its marker and copies its rows."""
 
+import json
 import time
 
 import numpy as np
@@ -8,8 +9,10 @@ from psycopg.errors import UniqueViolation
 
 from agents.database import Connection, Database
 from agents.delivery import Delivery, Record, pure, task_event
+from agents.prefixes import Prefixes
 from agents.turns import SMALL_ROWS
 from pipeline import numbering
+from pipeline.counts import Counts, counts_of
 from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics
 from schemas import events
@@ -30,13 +33,18 @@ COPY_ROW = np.dtype(
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
-INSERT_MARKER = """
-INSERT INTO batches (task_id, batch_no, user_id, project_id, area_code, count, prefix_version, verdict)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id
+MARKER = """
+WITH marker AS (
+    INSERT INTO batches (task_id, batch_no, user_id, project_id, area_code, count, prefix_version, verdict)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id, user_id
+), counted AS (
+    INSERT INTO batch_counts (batch_id, user_id, counts) SELECT batch_id, user_id, %s::jsonb FROM marker
+)
 """
+INSERT_MARKER = f"{MARKER} SELECT batch_id FROM marker"
 INSERT_SMALL = f"""
-WITH marker AS ({INSERT_MARKER})
+{MARKER}
 INSERT INTO numbers (number, batch_id, prefix_id)
 SELECT number, batch_id, prefix_id FROM marker, unnest(%s::bigint[], %s::int[]) AS one (number, prefix_id)
 """
@@ -45,33 +53,39 @@ COPY_NUMBERS = "COPY numbers (number, batch_id, prefix_id) FROM STDIN (FORMAT BI
 
 Numbers = npt.NDArray[np.int64]
 PrefixIds = npt.NDArray[np.int32]
+Row = tuple[object, ...]
 
 
 class Store:
     """The step store."""
 
-    def __init__(self, delivery: Delivery, database: Database, metrics: WorkerMetrics) -> None:
-        self._delivery, self._database, self._metrics = delivery, database, metrics
+    def __init__(self, delivery: Delivery, prefixes: Prefixes, database: Database, metrics: WorkerMetrics) -> None:
+        self._delivery, self._prefixes, self._database, self._metrics = delivery, prefixes, database, metrics
 
     async def __call__(self, record: Record) -> None:
         """One enriched batch: durable, then reported with the count that is durable."""
         with pure():
             batch = record.event(events.NumbersEnriched)
             numbers, prefix_ids = columns(batch)
+        prefixes = await self._prefixes.of(batch.area_code, batch.prefix_version, record.partition)
+        with pure():
+            row = marker(batch, counts_of(prefix_ids, prefixes))
         started = time.perf_counter()
         count = await self._delivery.within_deadline(
-            self._stored(batch, numbers, prefix_ids), "commit of PostgreSQL"
+            self._stored(batch, row, numbers, prefix_ids), "commit of PostgreSQL"
         )
         self._metrics.store_seconds.observe(time.perf_counter() - started)
         stored = events.BatchStored(batch.task_id, batch.user_id, batch.batch, batch.area_code, batch.asked, count)
         await self._delivery.send(task_event(stored))
 
-    async def _stored(self, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds) -> int:
+    async def _stored(
+        self, batch: events.NumbersEnriched, row: Row, numbers: Numbers, prefix_ids: PrefixIds
+    ) -> int:
         """Rows of the batch that are durable.  Raises BatchImpossible where the database holds a number already."""
         write = self._insert if len(numbers) <= SMALL_ROWS else self._copy
         try:
             async with self._database.connection(len(numbers)) as connection:
-                if not await write(connection, batch, numbers, prefix_ids):
+                if not await write(connection, row, numbers, prefix_ids):
                     return await self._marked_count(connection, batch)
         except UniqueViolation as error:
             self._metrics.ledger_conflicts.inc()
@@ -82,23 +96,19 @@ class Store:
         self._metrics.numbers.labels("stored").inc(len(numbers))
         return len(numbers)
 
-    async def _insert(
-        self, connection: Connection, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds
-    ) -> bool:
+    async def _insert(self, connection: Connection, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> bool:
         """Marker and a few rows by one statement, which is one round trip; False where there are none to write."""
         rows = numbers.tolist(), prefix_ids.tolist()
-        return bool((await connection.execute(INSERT_SMALL, (*marker(batch), *rows))).rowcount)
+        return bool((await connection.execute(INSERT_SMALL, (*row, *rows))).rowcount)
 
-    async def _copy(
-        self, connection: Connection, batch: events.NumbersEnriched, numbers: Numbers, prefix_ids: PrefixIds
-    ) -> bool:
+    async def _copy(self, connection: Connection, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> bool:
         """Marker and many rows by COPY; False where the marker is there already."""
         async with connection.transaction():
-            row = await (await connection.execute(INSERT_MARKER, marker(batch))).fetchone()
-            if row is None:
+            inserted = await (await connection.execute(INSERT_MARKER, row)).fetchone()
+            if inserted is None:
                 return False
             async with connection.cursor().copy(COPY_NUMBERS) as copy:
-                await copy.write(copy_rows(numbers, row[0], prefix_ids))
+                await copy.write(copy_rows(numbers, inserted[0], prefix_ids))
         return True
 
     async def _marked_count(self, connection: Connection, batch: events.NumbersEnriched) -> int:
@@ -114,8 +124,8 @@ class Store:
         return batch.count
 
 
-def marker(batch: events.NumbersEnriched) -> tuple[object, ...]:
-    """The row of a batch as the values of INSERT_MARKER."""
+def marker(batch: events.NumbersEnriched, counts: Counts) -> Row:
+    """The row of a batch and its counts as the values of INSERT_MARKER."""
     return (
         batch.task_id,
         batch.batch,
@@ -125,6 +135,7 @@ def marker(batch: events.NumbersEnriched) -> tuple[object, ...]:
         batch.count,
         batch.prefix_version,
         batch.verdict,
+        json.dumps(counts, ensure_ascii=False),
     )
 
 

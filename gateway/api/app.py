@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import generate, numbers, problems, tasks
+from gateway.api import generate, numbers, page, problems, statistics, tasks
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
@@ -68,8 +68,9 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, tasks, numbers):
+    for part in (generate, tasks, numbers, statistics, page):
         app.include_router(part.router)
+    page.serve_files(app)
     problems.install(app)
     app.add_middleware(_Observed, services=services, app_routes=app)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]

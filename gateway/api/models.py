@@ -102,3 +102,16 @@ class NumberPage(BaseModel):
     results: list[Number]
     next: str | None = Field(description="URL of the next page")
     previous: str | None = Field(description="URL of the page before")
+
+
+class Statistics(BaseModel):
+    """How many numbers a user holds; `unknown` counts those that have no such attribute."""
+
+    total: int
+    valid: int = Field(description="by their newest verdict, as the next")
+    invalid: int
+    unvalidated: int = Field(description="without a verdict")
+    by_state: dict[str, int]
+    by_carrier: dict[str, int]
+    by_line_type: dict[str, int]
+    by_area_code: dict[str, int]

@@ -16,7 +16,7 @@ def main(database_url: str, event: str) -> None:
     numbers, prefix_ids = columns(batch)
     with psycopg.connect(database_url) as connection:
         marker = (batch.task_id, batch.batch, batch.user_id, batch.project_id, int(batch.area_code))
-        row = connection.execute(INSERT_MARKER, (*marker, batch.count, batch.prefix_version, None)).fetchone()
+        row = connection.execute(INSERT_MARKER, (*marker, batch.count, batch.prefix_version, None, "{}")).fetchone()
         assert row is not None
         with connection.cursor().copy(COPY_NUMBERS) as copy:
             copy.write(copy_rows(numbers, row[0], prefix_ids))

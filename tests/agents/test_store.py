@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,30 @@ def batch(numbers: list[int], number: int = 0, task: str = TASK, **changes: Any)
     return replace(made, **changes)
 
 
+class OneRowANumber:
+    """Prefix data in which each number has a row of its own, as `batch` says, all of one company."""
+
+    async def of(self, area_code: str, version: int, partition: int) -> Any:
+        """That of any area code."""
+        columns = {
+            name: SimpleNamespace(names=("", value), codes=np.ones(1 << 23, np.uint16))
+            for name, value in {"carrier": "ACME, INC.", "line_type": "wireless", "state": "NY"}.items()
+        }
+        return SimpleNamespace(area_code=area_code, first_prefix_id=1, rows=SimpleNamespace(attributes=columns))
+
+
 class Stored:
     """A store on a database, and what it told the task."""
 
     def __init__(self, url: str, database: Database, metrics: WorkerMetrics) -> None:
         self.url, self.database, self.metrics = url, database, metrics
         self.calls: list[tuple[str, Any]] = []
-        self._store = Store(FakeDelivery(self.calls), database, metrics)  # type: ignore[arg-type]
+        self._store = Store(
+            FakeDelivery(self.calls),  # type: ignore[arg-type]
+            OneRowANumber(),  # type: ignore[arg-type]
+            database,
+            metrics,
+        )
 
     async def take(self, event: events.NumbersEnriched) -> None:
         """Run the step on one batch."""

@@ -1,0 +1,48 @@
+"""batch_counts -> user_counts: what the store counted batch by batch, added up in PostgreSQL, beside the steps.
+
+The sum of both is exact at every moment; folding keeps the part that a query adds up itself small.
+"""
+
+import asyncio
+
+from agents.database import Database
+from agents.delivery import Delivery
+
+PAUSE_SECONDS = 2.0
+MOST_BATCHES = 1_000
+LOCK = 0x6E756D62  # any number that nothing else locks: one worker folds at a time
+
+# rows are locked in one order, and a row deleted is a row added: all of it or nothing
+FOLD = """
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(%s) AS ours
+), taken AS (
+    DELETE FROM batch_counts
+    WHERE (SELECT ours FROM turn) AND batch_id IN (SELECT batch_id FROM batch_counts ORDER BY batch_id LIMIT %s)
+    RETURNING user_id, counts
+)
+INSERT INTO user_counts (user_id, attribute, value, count)
+SELECT user_id, a.key, v.key, sum(v.value::bigint)
+FROM taken, jsonb_each(counts) AS a, jsonb_each(a.value) AS v
+GROUP BY user_id, a.key, v.key
+ORDER BY user_id, a.key, v.key
+ON CONFLICT (user_id, attribute, value) DO UPDATE SET count = user_counts.count + excluded.count
+"""
+
+
+class Fold:
+    """Folds for ever."""
+
+    def __init__(self, delivery: Delivery, database: Database) -> None:
+        self._delivery, self._database = delivery, database
+
+    async def run(self) -> None:
+        """Never returns; an error of PostgreSQL ends it, and with it the worker."""
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            await self._delivery.within_deadline(self.once(), "commit of PostgreSQL")
+
+    async def once(self) -> None:
+        """Fold the oldest rows, after all batches that wait to be stored."""
+        async with self._database.connection(MOST_BATCHES * 10_000) as connection:
+            await connection.execute(FOLD, (LOCK, MOST_BATCHES))

@@ -1,0 +1,44 @@
+"""GET of statistics: counts that the workers keep, so that no number is read."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from gateway.api.auth import User
+from gateway.api.description import problems
+from gateway.api.models import Statistics
+from gateway.api.services import Using
+
+router = APIRouter(tags=["numbers"])
+UNKNOWN = "unknown"  # of numbers that have no such attribute
+
+# one statement: all of it at one moment
+COUNTS = """
+SELECT attribute, value, count FROM number_counts WHERE user_id = %(user)s
+UNION ALL
+SELECT 'verdict', reason, sum(count)::bigint FROM verdict_counts WHERE user_id = %(user)s GROUP BY reason
+"""
+
+
+@router.get(
+    "/api/statistics/", response_model=Statistics, responses=problems(401, 429, 503), operation_id="getStatistics"
+)
+async def statistics(user: User, services: Using) -> Response:
+    """How many numbers you hold: exact, also of tasks that are running."""
+    rows = await services.database.rows(COUNTS, {"user": user})
+    by: dict[str, dict[str | None, int]] = {}
+    for row in rows:
+        by.setdefault(row["attribute"], {})[row["value"]] = row["count"]
+    verdicts = by.get("verdict", {})
+    total, unvalidated, valid = sum(verdicts.values()), verdicts.get(None, 0), verdicts.get("valid", 0)
+    counts: dict[str, Any] = {
+        "total": total,
+        "valid": valid,
+        "invalid": total - valid - unvalidated,
+        "unvalidated": unvalidated,
+    }
+    for attribute in ("state", "carrier", "line_type", "area_code"):
+        found = sorted(by.get(attribute, {}).items(), key=lambda one: (-one[1], one[0] or ""))
+        counts[f"by_{attribute}"] = {value or UNKNOWN: count for value, count in found}
+    return JSONResponse(counts)

@@ -1,0 +1,40 @@
+// The HTTP API, and what it answers when it refuses.
+
+/** An error of a call, as RFC 9457 has it. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? `the gateway answered ${status}`);
+    Object.assign(this, { status, code: body.code, detail: this.message, errors: body.errors ?? [] });
+  }
+}
+
+export class Api {
+  constructor(session, onSignedOut) {
+    this.session = session;
+    this.onSignedOut = onSignedOut;
+  }
+
+  async get(path) {
+    return (await this.call(path)).json();
+  }
+
+  /** Produce a request. A key makes it the same task however often it has to be sent. */
+  async post(path, body, key = crypto.randomUUID()) {
+    const headers = { "Idempotency-Key": key, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+    return (await this.call(path, { method: "POST", headers, body: body && JSON.stringify(body) })).json();
+  }
+
+  async call(path, options = {}) {
+    const url = new URL(path, location.href);
+    const headers = { ...options.headers, Authorization: `Bearer ${this.session.token}` };
+    let answer;
+    try {
+      answer = await fetch(url.pathname + url.search, { ...options, headers });
+    } catch {
+      throw new Problem(0, { detail: "the gateway cannot be reached; try again" });
+    }
+    if (answer.status === 401) this.onSignedOut("Sign in again: your token is not valid any more.");
+    if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+    return answer;
+  }
+}
