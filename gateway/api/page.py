@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from gateway.api.services import Using
 from gateway.api.urls import websocket_url
@@ -47,7 +48,7 @@ async def settings(request: Request, services: Using) -> Response:
 
 
 class _Files(StaticFiles):
-    async def get_response(self, path: str, scope: object) -> Response:  # type: ignore[override]
+    async def get_response(self, path: str, scope: Scope) -> Response:
         """A file, asked for again each time: a new version is seen at once."""
         answer = await super().get_response(path, scope)
         answer.headers["Cache-Control"] = "no-cache"
