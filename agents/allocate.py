@@ -56,16 +56,16 @@ class Allocate:
                 space = self._spaces.of(prefixes, planned.filters)
                 drawn = draw_batch(planned, space, holdings.withheld_from(planned.user_id))
                 fact = drawn.serialize()
-            holdings.taken |= drawn
+            holdings.add(drawn)
             self._metrics.numbers.labels("drawn").inc(len(drawn))
         else:
-            holdings.taken |= BitMap.deserialize(fact)
+            holdings.add(BitMap.deserialize(fact))
         return bytes(fact)
 
     async def _suppress(self, event: events.Suppressed, record: Record) -> None:
         """The record is the fact; written again where it is there, as on every replay (rule 5)."""
-        suppressed = self.ledger.of(event.area_code, record.partition).suppressed
+        holdings = self.ledger.of(event.area_code, record.partition)
         with pure():
-            place = suppressed.apply(event)
+            place = holdings.apply(event)
             key = suppress.fact_key(event.area_code, place, event.change)
         await self._delivery.written(self.ledger.table.put(key, record.value or b""))

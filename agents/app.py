@@ -22,6 +22,7 @@ from agents.producers import StepProducer
 from agents.project import Projection
 from agents.store import Store
 from agents.unions import forget_at_rebalances
+from agents.usage import UsageTeller, tell_at_rebalances
 from agents.verdicts import VerdictStore
 from pipeline.dead_letters import Limit
 from pipeline.metrics import WorkerMetrics
@@ -84,10 +85,13 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     )
     for topic, name, step, of_step in steps:
         register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
-    forget_at_rebalances(app, metrics, coordinate.unions, allocate.ledger.unions)
+    usage = UsageTeller(delivery("usage"), allocate.ledger, partitions)
+    forget_at_rebalances(app, metrics, coordinate.unions, allocate.ledger.unions, allocate.ledger.changed)
+    tell_at_rebalances(app, usage, topics.topic_name(settings.namespace, topics.BATCHES))
     settle_at_rebalances(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
+    run_beside(app, "usage", usage.run)
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
     run_beside(app, "fold", Fold(delivery("fold"), database).run)
     app.on_before_shutdown.connect(close)

@@ -1,37 +1,40 @@
-"""prefixes -> the catalogue: each worker reads the whole topic, without a group, for what intake must know."""
+"""prefixes, usage -> catalogue and capacity: each worker reads both topics whole, without a group, for intake."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline.catalogue import Catalogue
+from pipeline.capacity import Capacity
+from pipeline.catalogue_log import CatalogueLog
 from pipeline.metrics import WorkerMetrics
-from pipeline.prefixes import AreaCode
-from schemas import codec, events, topics
+from schemas import codec, topics
 
 log = logging.getLogger(__name__)
 
 
 class CatalogueReader:
-    """Keeps the catalogue of the current version; an older one is dropped when a newer one is whole."""
+    """Keeps the catalogue of the current version, and what of it is gone.
+
+    The first one is made when all that the topics held at the start is read: a worker must not plan by a version
+    that was superseded before it started.
+    """
 
     def __init__(self, bootstrap_servers: str, namespace: str, partitions: int, metrics: WorkerMetrics) -> None:
         self._bootstrap_servers, self._metrics = bootstrap_servers, metrics
-        topic = topics.topic_name(namespace, topics.PREFIXES)
-        self._partitions = [TopicPartition(topic, partition) for partition in range(partitions)]
-        self._blocks: dict[tuple[int, str], events.PrefixBlocks] = {}
-        self._announced: events.PrefixCurrent | None = None
-        self._catalogue: Catalogue | None = None
+        self._partitions = [
+            TopicPartition(topics.topic_name(namespace, topic), partition)
+            for topic in (topics.PREFIXES, topics.USAGE)
+            for partition in range(partitions)
+        ]
+        self._log = CatalogueLog()
         self._loaded = asyncio.Event()
 
-    async def current(self) -> Catalogue:
-        """The catalogue that new requests are planned by; waits for the first."""
-        if self._catalogue is None:
-            await self._loaded.wait()
-        assert self._catalogue is not None
-        return self._catalogue
+    async def current(self) -> Capacity:
+        """What new requests are planned by; waits for the first."""
+        await self._loaded.wait()
+        assert self._log.capacity is not None
+        return self._log.capacity
 
     async def run(self) -> None:
         """Read for ever. An error of the broker ends it, and with it the worker."""
@@ -42,37 +45,32 @@ class CatalogueReader:
         try:
             consumer.assign(self._partitions)
             await consumer.seek_to_beginning()
+            behind = await consumer.end_offsets(self._partitions)
             while True:
                 batches = await consumer.getmany(timeout_ms=1000)
                 for records in batches.values():
-                    self._take(record.value for record in records if record.value is not None)
-                if batches:
+                    for record in records:
+                        self._take(record.value)
+                for partition, end in list(behind.items()):
+                    if await consumer.position(partition) >= end:
+                        del behind[partition]
+                if not behind:
                     self._advance()
         finally:
             await consumer.stop()
 
-    def _take(self, values: Iterable[bytes]) -> None:
-        for value in values:
-            try:
-                event = codec.decode(value)
-            except codec.CodecError as error:
-                log.error("the prefix topic holds a record that cannot be read: %s", error)
-                continue
-            if isinstance(event, events.PrefixBlocks):
-                self._blocks[event.version, event.area_code] = event
-            elif isinstance(event, events.PrefixCurrent):
-                self._announced = event
+    def _take(self, value: bytes | None) -> None:
+        if value is None:
+            return
+        try:
+            self._log.take(value)
+        except codec.CodecError as error:
+            log.error("the topics prefixes and usage hold a record that cannot be read: %s", error)
 
     def _advance(self) -> None:
-        """Make the announced version the current one, once all its area codes are here."""
-        announced = self._announced
-        if announced is None or (self._catalogue and self._catalogue.version == announced.version):
-            return
-        keys = [(announced.version, area_code) for area_code in announced.area_codes]
-        if any(key not in self._blocks for key in keys):
-            return
-        self._catalogue = Catalogue(announced.version, [AreaCode(self._blocks[key]) for key in keys])
-        self._blocks = {k: blocks for k, blocks in self._blocks.items() if k[0] > announced.version}
-        self._metrics.prefix_version.set(announced.version)
-        self._loaded.set()
-        log.info("requests are planned by version %d of the prefix data", announced.version)
+        if self._log.advance():
+            assert self._log.capacity is not None
+            version = self._log.capacity.catalogue.version
+            self._metrics.prefix_version.set(version)
+            self._loaded.set()
+            log.info("requests are planned by version %d of the prefix data", version)

@@ -7,6 +7,7 @@ from agents.catalogue import CatalogueReader
 from agents.database import Database
 from agents.delivery import Delivery, Outgoing, Record, pure, task_event
 from agents.held import held_batches
+from pipeline.capacity import Capacity
 from pipeline.catalogue import Catalogue
 from pipeline.metrics import WorkerMetrics
 from pipeline.plan import plan_request
@@ -36,7 +37,7 @@ class Intake:
 
     async def __call__(self, record: Record) -> None:
         """One request. A refusal goes to the dead letters as well, and to nobody else if unauthenticated."""
-        catalogue = await self._delivery.within_deadline(
+        capacity = await self._delivery.within_deadline(
             self._catalogues.current(), "prefix data: run `numberline init`"
         )
         try:
@@ -47,10 +48,10 @@ class Intake:
             return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
         try:
             with pure(RequestInvalid):
-                request = read_request(record, catalogue, caller)
+                request = read_request(record, capacity.catalogue, caller)
             held = await self._held(request)
             with pure(RequestInvalid):
-                event = submitted(record, request, catalogue, self._window, self._fictional_only, held)
+                event = submitted(record, request, capacity, self._window, self._fictional_only, held)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()
             return await self._delivery.send(
@@ -109,7 +110,7 @@ def read_request(record: Record, catalogue: Catalogue, caller: str | None) -> Re
 def submitted(
     record: Record,
     request: Request,
-    catalogue: Catalogue,
+    capacity: Capacity,
     window: int,
     fictional_only: bool,
     held: Held | None = None,
@@ -127,7 +128,7 @@ def submitted(
             task_name=request.task_name,
             body_hash=request.body_hash(),
             requested_at=record.timestamp,
-            plan=plan_validation(request, Terms(catalogue.version, window, lookups=None), held),
+            plan=plan_validation(request, Terms(capacity.catalogue.version, window, lookups=None), held),
         )
     return events.TaskSubmitted(
         task_id=task,
@@ -137,7 +138,7 @@ def submitted(
         task_name=request.task_name,
         body_hash=request.body_hash(),
         requested_at=record.timestamp,
-        plan=plan_request(request, catalogue, task, window, fictional_only),
+        plan=plan_request(request, capacity, task, window, fictional_only),
     )
 
 
@@ -162,7 +163,7 @@ def refusal(record: Record, invalid: RequestInvalid) -> events.TaskRefused | Non
         project_id=invalid.project_id,
         task_name=invalid.task_name,
         type=invalid.type,
-        body_hash=hashlib.sha256(record.value or b"").digest(),
+        body_hash=invalid.body_hash or hashlib.sha256(record.value or b"").digest(),
         requested_at=record.timestamp,
         code=invalid.code,
         message=str(invalid),

@@ -81,7 +81,11 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         log.info("HTTP API on http://%s:%d", host, http_port)
         if ready is not None:
             ready(Ports(gateway_port, metrics_port, http_port))
-        await _all(feed.run(), *([authenticator.key_source.run()] if authenticator.key_source else []))
+        await _all(
+            feed.run(),
+            services.supply.run(),
+            *([authenticator.key_source.run()] if authenticator.key_source else []),
+        )
 
 
 async def _all(*runs: Coroutine[Any, Any, None]) -> None:

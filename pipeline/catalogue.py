@@ -6,6 +6,7 @@ from difflib import get_close_matches
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import numbering
 from pipeline.prefixes import ATTRIBUTES, FILTER_OF, AreaCode, Coded, PrefixRows
 from schemas.events import FieldError, Filters
 from schemas.requests import NumberFilters
@@ -33,12 +34,40 @@ class Catalogue:
             attributes={name: _joined([m.rows.attributes[name] for m in members]) for name in ATTRIBUTES},
         )
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are, in the order of the area codes."""
+        return len(self._rows.nxx)
+
+    def rows_of(self, area_code: str) -> slice | None:
+        """The rows of an area code; None where the data has none."""
+        number = self._number.get(area_code)
+        return None if number is None else slice(int(self._ends[number]), int(self._ends[number + 1]))
+
+    def exchanges(self, rows: slice) -> npt.NDArray[np.int64]:
+        """The exchange of each row, NXX 200 as 0."""
+        return self._rows.nxx[rows].astype(np.int64) - numbering.FIRST_NXX
+
+    def held_blocks(self, rows: slice) -> npt.NDArray[np.int64]:
+        """Of each row ten values, 1 where it holds the block of that thousands digit, else 0."""
+        return (self._rows.blocks[rows, None].astype(np.int64) >> np.arange(10)) & 1
+
     def exist(self, filters: Filters, area_codes: tuple[str, ...] = ()) -> dict[str, int]:
         """Area code -> how many numbers match, for those where any does. area_codes: all if empty."""
-        rows = self._rows
+        return {code: exist for code, (exist,) in self.sums(filters, area_codes).items()}
+
+    def sums(
+        self, filters: Filters, area_codes: tuple[str, ...] = (), *columns: npt.NDArray[np.int64]
+    ) -> dict[str, tuple[int, ...]]:
+        """Area code -> how many numbers match, and the sum of each column over the rows that match.
+
+        For area codes where any number matches. area_codes: all if empty. columns: one value a row.
+        """
+        rows, values = self._rows, list(columns)
         codes = [self._number[code] for code in area_codes]
         if codes:
             at = np.concatenate([np.arange(self._ends[i], self._ends[i + 1]) for i in codes])
+            values = [column[at] for column in values]
             rows = PrefixRows(
                 rows.nxx[at],
                 rows.blocks[at],
@@ -46,10 +75,14 @@ class Catalogue:
             )
         else:
             codes = list(range(len(self.area_codes)))
-        sizes = np.where(rows.matching(filters), rows.sizes(filters), 0)
+        fits = rows.matching(filters)
         lengths = np.array([self._ends[i + 1] - self._ends[i] for i in codes])
-        totals = np.add.reduceat(sizes, np.cumsum([0, *lengths[:-1]]))
-        return {self.area_codes[i]: int(n) for i, n in zip(codes, totals, strict=True) if n}
+        starts = np.cumsum([0, *lengths[:-1]])
+        totals = [
+            np.add.reduceat(np.where(fits, column, 0), starts).tolist() for column in (rows.sizes(filters), *values)
+        ]
+        found = zip(codes, zip(*totals, strict=True), strict=True)
+        return {self.area_codes[i]: counts for i, counts in found if counts[0]}
 
     def errors(self, wanted: NumberFilters) -> list[FieldError]:
         """What of these filters the data does not know at all, with the nearest names that it does."""

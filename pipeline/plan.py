@@ -9,7 +9,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from pipeline.catalogue import Catalogue
+from pipeline.capacity import Capacity, Figures
 from pipeline.draw import DRAW_VERSION
 from schemas.events import AreaCodeShare, FieldError, Plan
 from schemas.parse import RequestInvalid
@@ -19,47 +19,52 @@ SPREAD = 32  # a small request is spread over at most so many batches: each cost
 
 
 def plan_request(
-    request: GenerateRequest, catalogue: Catalogue, task_id: str, window: int, fictional_only: bool = False
+    request: GenerateRequest, capacity: Capacity, task_id: str, window: int, fictional_only: bool = False
 ) -> Plan:
     """The plan of a request.  Raises RequestInvalid where the prefix data does not know what it names,
-    where nothing matches, or where fewer numbers exist than must be delivered.
+    where nothing matches, or where fewer numbers are left than must be delivered.
 
-    fictional_only: this installation gives out no other numbers.
+    What is left refuses early, and shapes no plan. fictional_only: this installation gives out no other numbers.
     """
-    if errors := [*_not_fictional(request, fictional_only), *catalogue.errors(request)]:
+    if errors := [*_not_fictional(request, fictional_only), *capacity.catalogue.errors(request)]:
         raise _invalid(request, "invalid_request", *errors)
     wanted = request.model_copy(update={"fictional": request.fictional or fictional_only})
     filters = wanted.as_filters()
-    exist = catalogue.exist(filters, wanted.wanted_area_codes())
-    if not exist:
-        raise _invalid(request, "nothing_matches", catalogue.unmatched(wanted))
-    total = sum(exist.values())
-    if total < request.quantity and request.on_shortfall == "fail":
+    figures = capacity.figures(filters, wanted.wanted_area_codes(), request.user_id)
+    if not figures:
+        raise _invalid(request, "nothing_matches", capacity.catalogue.unmatched(wanted))
+    total = sum(figures.values(), Figures())
+    left = sum(of_code.left for of_code in figures.values())
+    if left < request.quantity and request.on_shortfall == "fail":
         raise _invalid(
             request,
             "capacity_exhausted",
-            FieldError(
-                "quantity",
-                f"{request.quantity} numbers asked for, {total} exist under these filters; "
-                'ask for fewer, or say "on_shortfall": "partial"',
-            ),
+            FieldError("quantity", _too_few(request.quantity, total, left)),
             requested=request.quantity,
-            exist=total,
-            area_codes=exist,
+            **total.as_json() | {"left": left},
+            area_codes={code: of_code.as_json() for code, of_code in figures.items()},
         )
+    exist = {code: of_code.exist for code, of_code in figures.items()}
     seed = task_id if request.seed is None else str(request.seed)
     return Plan(
         quantity=request.quantity,
         batch_size=request.batch_size,
         window=window,
-        prefix_version=catalogue.version,
+        prefix_version=capacity.catalogue.version,
         draw_version=DRAW_VERSION,
         seed=seed,
         on_shortfall=request.on_shortfall,
         auto_validate=request.auto_validate,
         filters=filters,
-        shares=spread(min(request.quantity, total), exist, request.batch_size, seed),
+        shares=spread(min(request.quantity, total.exist), exist, request.batch_size, seed),
     )
+
+
+def _too_few(quantity: int, total: Figures, left: int) -> str:
+    gone = [f"{n} {what}" for n, what in ((total.used, "given out"), (total.suppressed, "suppressed")) if n]
+    there = f"{total.exist} exist under these filters" + "".join(f", {text}" for text in gone)
+    rest = f", {left} left" if gone else ""
+    return f'{quantity} numbers asked for, {there}{rest}; ask for fewer, or say "on_shortfall": "partial"'
 
 
 def _not_fictional(request: GenerateRequest, fictional_only: bool) -> list[FieldError]:
@@ -80,6 +85,7 @@ def _invalid(request: GenerateRequest, code: str, *errors: FieldError, **details
         project_id=request.project_id,
         task_name=request.task_name,
         details=json.dumps(details),
+        body_hash=request.body_hash(),
     )
 
 

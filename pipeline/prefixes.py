@@ -47,22 +47,30 @@ class PrefixRows:
 
     def matching(self, filters: Filters) -> npt.NDArray[np.bool_]:
         """Which rows hold numbers that may be generated under these filters."""
-        special = numbering.is_special(self.nxx)
-        fits: npt.NDArray[np.bool_] = self._hold_fictional() if filters.fictional else ~special
+        fits = self._fictional if filters.fictional else self._ordinary
         for attribute, name in FILTER_OF.items():
             if wanted := getattr(filters, name):
                 fits = fits & self.attributes[attribute].matching(wanted, part=attribute == "carrier")
         return fits
 
-    def _hold_fictional(self) -> npt.NDArray[np.bool_]:
+    @functools.cached_property
+    def _ordinary(self) -> npt.NDArray[np.bool_]:
+        return ~numbering.is_special(self.nxx)
+
+    @functools.cached_property
+    def _fictional(self) -> npt.NDArray[np.bool_]:
         return np.asarray((self.nxx == numbering.FICTIONAL_NXX) & (self.blocks % 2 == 1))
+
+    @functools.cached_property
+    def _held(self) -> npt.NDArray[np.int64]:
+        held = np.unpackbits(self.blocks.view(np.uint8).reshape(-1, 2), axis=1).sum(axis=1, dtype=np.int64)
+        return np.asarray(held * numbering.BLOCK)
 
     def sizes(self, filters: Filters) -> npt.NDArray[np.int64]:
         """Numbers that each row holds, were it to match."""
         if filters.fictional:
             return np.full(len(self.nxx), len(numbering.FICTIONAL_LINES), np.int64)
-        held = np.unpackbits(self.blocks.view(np.uint8).reshape(-1, 2), axis=1).sum(axis=1, dtype=np.int64)
-        return np.asarray(held * numbering.BLOCK)
+        return self._held
 
 
 class AreaCode:

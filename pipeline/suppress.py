@@ -40,9 +40,10 @@ class Suppressions:
             found.apply(event)
         return found
 
-    def number_of(self, change: str) -> int | None:
-        """The place of a change among those of the area code; None for one that is new."""
-        return self._changes.get(change)
+    @property
+    def changes(self) -> int:
+        """How many there were."""
+        return len(self._changes)
 
     def apply(self, event: Suppressed) -> int:
         """Add a change, and return its place. One that is there counts for nothing: its first place holds."""

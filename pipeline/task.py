@@ -110,7 +110,9 @@ class Task:
             case TaskSubmitted() | ValidationSubmitted():
                 return self.submitted is not None and self.submitted.body_hash == event.body_hash
             case TaskRefused():
-                return event.body_hash in self.refusals
+                # a request that was accepted once is not refused for what it has itself taken since
+                accepted = self.submitted is not None and self.submitted.body_hash == event.body_hash
+                return accepted or event.body_hash in self.refusals
             case CancelRequested():
                 return self.cancel_request == event.request_id
             case BatchStored() | BatchJudged() | BatchFailed():

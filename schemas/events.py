@@ -380,6 +380,30 @@ class PrefixCurrent:
 
 
 @dataclass(frozen=True, slots=True)
+class UserUsage:
+    """Numbers that one user's own list suppresses, not given out and not on everybody's, by thousands block."""
+
+    user_id: str
+    blocks: bytes
+    suppressed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of an area code is gone, by thousands block, absolute: of two the greater revision is the later.
+
+    Columns (little-endian uint16): block (number // 1000), numbers given out, numbers suppressed and not given out.
+    """
+
+    area_code: str
+    revision: int
+    blocks: bytes
+    used: bytes
+    suppressed: bytes
+    users: tuple[UserUsage, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A fact of a task: the event that left it (encoded), its record time in ms, the batches sent by then."""
 
@@ -406,6 +430,7 @@ Event = (
     | RequestRejected
     | PrefixBlocks
     | PrefixCurrent
+    | Usage
     | Fact
 )
 Submission = TaskSubmitted | ValidationSubmitted

@@ -43,6 +43,7 @@ class RequestInvalid(ValueError):
     task_name: str | None = None
     filters: NumberFilters | None = None
     details: str = "{}"
+    body_hash: bytes | None = None  # of a request that breaks no rule of form, as its task would have it
 
     def __str__(self) -> str:
         return "; ".join(f"{error.field}: {error.message}" for error in self.errors)

@@ -98,6 +98,13 @@ PREFIXES = Topic(
     "init, import",
     ("load", "catalogue"),
 )
+USAGE = Topic(
+    "usage",
+    "area code",
+    (events.Usage,),
+    "allocate",
+    ("catalogue", "capacity"),
+)
 DEADLETTERS = Topic(
     "deadletters",
     "as it was",
@@ -109,7 +116,7 @@ DEADLETTERS = Topic(
 )
 
 TOPICS = (
-    *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, PROGRESS, PREFIXES),
+    *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, PROGRESS, PREFIXES, USAGE),
     DEADLETTERS,
 )
 

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import generate, numbers, page, problems, statistics, tasks
+from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
@@ -18,6 +18,7 @@ from gateway.authenticator import Authenticator
 from gateway.database import Database
 from gateway.hub import Hub
 from gateway.producer import RequestProducer
+from gateway.supply import Supply
 from pipeline.errors import SettingsInvalid
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
@@ -53,6 +54,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         Rates(settings.http_calls_per_minute),
         Exports(),
         metrics,
+        Supply(settings),
     )
 
 
@@ -68,7 +70,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, tasks, numbers, statistics, page):
+    for part in (generate, tasks, numbers, statistics, capacity, page):
         app.include_router(part.router)
     page.serve_files(app)
     problems.install(app)

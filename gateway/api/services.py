@@ -11,6 +11,7 @@ from gateway.authenticator import Authenticator
 from gateway.database import Database
 from gateway.hub import Hub
 from gateway.producer import RequestProducer
+from gateway.supply import Supply
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 
@@ -31,6 +32,7 @@ class Services:
     rates: Rates
     exports: Exports
     metrics: GatewayMetrics
+    supply: Supply
     gateway_port: int = 0  # once it is open
 
     async def close(self) -> None:

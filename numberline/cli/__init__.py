@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from numberline.cli.capacity import capacity
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.ledger import ledger
 from numberline.cli.processes import gateway, init, settings_table, up, worker
@@ -35,7 +36,8 @@ def cli() -> None:
 COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
-    *(suppress, redrive, deadletters, ledger),
+    *(redrive, deadletters, ledger),
+    *(capacity, suppress),
     *(token, verify),
 )
 for command in COMMANDS:

@@ -118,10 +118,13 @@ def test_numbers_of_no_area_code_in_particular_come_from_many(installation: Inst
 
 @pytest.mark.usefixtures("worker")
 def test_an_area_code_is_exact_to_its_last_number(installation: Installation) -> None:
-    """Of the 100 fictional numbers of an area code 60 go to one task; another gets the 40 left, exactly."""
+    """Of the 100 fictional numbers of an area code 60 go to one task; another gets the 40 left, exactly.
+
+    Both are submitted at once, in one partition: when the second is planned, all 100 are left.
+    """
     first = installation.request("eve", quantity=60, area_code="303", fictional=True)
-    assert installation.ending(first)["type"] == "task_completed"
     failing = installation.request("eve", quantity=60, area_code="303", fictional=True)
+    installation.produce(json.dumps(first).encode())
     ending = installation.ending(failing)
     assert ending["type"] == "task_failed"
     assert ending["error"]["code"] == "capacity_exhausted"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from pipeline.capacity import Capacity
 from pipeline.catalogue import Catalogue
 from pipeline.prefix_build import PrefixRow, block_bits, prefix_events, with_fictional
 from pipeline.prefixes import AreaCode
@@ -23,6 +24,7 @@ ROWS = [
 ]
 AREA_CODES = {e.area_code: AreaCode(e) for e in prefix_events(with_fictional(ROWS), 7, 1000)}
 CATALOGUE = Catalogue(7, AREA_CODES.values())
+CAPACITY = Capacity(CATALOGUE)
 
 PLAN = events.Plan(
     quantity=1000,

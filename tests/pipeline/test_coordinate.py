@@ -86,6 +86,13 @@ def test_the_same_event_again_changes_nothing() -> None:
     assert decide(after(REFUSED), REFUSED, AT) == Decision(repeated=True)
 
 
+def test_a_request_that_was_accepted_is_not_refused_when_it_comes_again() -> None:
+    """Fewer numbers are left by then, for it has taken them itself: it is the same request, and says nothing."""
+    again = replace(REFUSED, body_hash=SUBMITTED.body_hash, code="capacity_exhausted")
+    assert decide(after(SUBMITTED), again, AT) == Decision(repeated=True)
+    assert decide(after(SUBMITTED, CANCEL, stored(0), stored(1)), again, AT) == Decision(repeated=True)
+
+
 def test_short_batches_are_made_up_for_one_supplement_at_a_time() -> None:
     """Of the first area code not yet found short, at most a batch; then the next one."""
     task = after(SUBMITTED, stored(0), stored(1, 250), stored(2))

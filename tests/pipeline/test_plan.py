@@ -12,7 +12,7 @@ from pipeline.plan import SPREAD, numbered_batches, plan_request, spread
 from schemas.events import AreaCodeShare, FieldError, Filters, Plan
 from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
-from tests.pipeline.data import CATALOGUE, submitted
+from tests.pipeline.data import CAPACITY, submitted
 
 EXIST = st.dictionaries(
     st.integers(200, 999).map(str), st.integers(1, 20).map(lambda n: n * 1000), min_size=1, max_size=12
@@ -27,7 +27,7 @@ def request(**fields: Any) -> GenerateRequest:
 def refused(**fields: Any) -> RequestInvalid:
     """How the prefix data refuses a request."""
     with pytest.raises(RequestInvalid) as error:
-        plan_request(request(**fields), CATALOGUE, "task", 8)
+        plan_request(request(**fields), CAPACITY, "task", 8)
     return error.value
 
 
@@ -104,7 +104,7 @@ def test_batches_are_full_but_for_the_last_of_each_area_code(quantities: list[in
 def test_a_plan_holds_all_that_its_batches_depend_on() -> None:
     """Versions, window and seed are pinned; the filters are in their one form."""
     plan = plan_request(
-        request(quantity=500, states=["ca"], batch_size=200, seed=5, auto_validate=True), CATALOGUE, "task", 8
+        request(quantity=500, states=["ca"], batch_size=200, seed=5, auto_validate=True), CAPACITY, "task", 8
     )
     assert plan == Plan(
         quantity=500,
@@ -118,7 +118,7 @@ def test_a_plan_holds_all_that_its_batches_depend_on() -> None:
         filters=Filters(states=("CA",)),
         shares=(AreaCodeShare("415", 500),),
     )
-    assert plan_request(request(), CATALOGUE, "task", 8).seed == "task"
+    assert plan_request(request(), CAPACITY, "task", 8).seed == "task"
 
 
 def test_more_than_exists_is_refused_with_the_figures() -> None:
@@ -132,24 +132,31 @@ def test_more_than_exists_is_refused_with_the_figures() -> None:
             'ask for fewer, or say "on_shortfall": "partial"',
         ),
     )
-    assert json.loads(invalid.details) == {"requested": 1001, "exist": 1000, "area_codes": {"212": 1000}}
+    assert json.loads(invalid.details) == {
+        "requested": 1001,
+        "exist": 1000,
+        "used": 0,
+        "suppressed": 0,
+        "left": 1000,
+        "area_codes": {"212": {"exist": 1000, "used": 0, "suppressed": 0, "left": 1000}},
+    }
     assert (invalid.user_id, invalid.request_id, invalid.type) == ("ann", "r", "generate")
 
 
 def test_more_than_exists_is_planned_where_a_part_will_do() -> None:
     """The shares hold what exists; the quantity stays what was asked for."""
-    plan = plan_request(request(quantity=5000, states=["NY"], on_shortfall="partial"), CATALOGUE, "task", 8)
+    plan = plan_request(request(quantity=5000, states=["NY"], on_shortfall="partial"), CAPACITY, "task", 8)
     assert plan.quantity == 5000
     assert plan.shares == (AreaCodeShare("212", 1000),)
 
 
 def test_an_installation_for_fiction_plans_nothing_else() -> None:
     """Without a word in the request; one that says false is refused, with what else is wrong."""
-    plan = plan_request(request(quantity=5), CATALOGUE, "task", 8, fictional_only=True)
+    plan = plan_request(request(quantity=5), CAPACITY, "task", 8, fictional_only=True)
     assert plan.filters == Filters(fictional=True)
-    assert plan == plan_request(request(quantity=5, fictional=True), CATALOGUE, "task", 8, fictional_only=True)
+    assert plan == plan_request(request(quantity=5, fictional=True), CAPACITY, "task", 8, fictional_only=True)
     with pytest.raises(RequestInvalid) as error:
-        plan_request(request(fictional=False, states=["XX"]), CATALOGUE, "task", 8, fictional_only=True)
+        plan_request(request(fictional=False, states=["XX"]), CAPACITY, "task", 8, fictional_only=True)
     assert [one.field for one in error.value.errors] == ["fictional", "states"]
     assert error.value.errors[0].message == (
         "must be true or left out: this installation gives out fictional numbers alone"
