@@ -20,6 +20,7 @@ from agents.judge import Judge
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection
+from agents.quotas import Quotas
 from agents.store import Store
 from agents.unions import forget_at_rebalances
 from agents.usage import UsageTeller, tell_at_rebalances
@@ -63,6 +64,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
         settings.database_url.get_secret_value(), settings.store_connections, settings.deadline_seconds, metrics
     )
     catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
+    quotas = Quotas(database)
     tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
     load, enrich_, store_ = delivery("load"), delivery("enrich"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
@@ -75,7 +77,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", enrich)
     handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", store)
     steps = (  # in the order of a request's way
-        (topics.REQUESTS, "intake", Intake(intake, catalogues, database, settings, metrics), intake),
+        (topics.REQUESTS, "intake", Intake(intake, catalogues, database, quotas, settings, metrics), intake),
         (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
         (topics.BATCHES, "allocate", allocate, allocate_),
         (topics.ALLOCATIONS, "enrich", enrich, enrich_),
@@ -86,11 +88,14 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     for topic, name, step, of_step in steps:
         register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
     usage = UsageTeller(delivery("usage"), allocate.ledger, partitions)
-    forget_at_rebalances(app, metrics, coordinate.unions, allocate.ledger.unions, allocate.ledger.changed)
+    forget_at_rebalances(
+        app, metrics, coordinate.unions, coordinate.loads.unions, allocate.ledger.unions, allocate.ledger.changed
+    )
     tell_at_rebalances(app, usage, topics.topic_name(settings.namespace, topics.BATCHES))
     settle_at_rebalances(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
+    run_beside(app, "quotas", quotas.run)
     run_beside(app, "usage", usage.run)
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
     run_beside(app, "fold", Fold(delivery("fold"), database).run)

@@ -4,6 +4,7 @@ from typing import cast
 
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
 from agents.faust_workarounds import Table
+from agents.loads import Loads
 from agents.unions import Unions
 from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
 from pipeline.metrics import WorkerMetrics
@@ -31,6 +32,7 @@ class Coordinate:
     def __init__(self, delivery: Delivery, table: Table, metrics: WorkerMetrics) -> None:
         self._delivery, self._table, self._metrics = delivery, table, metrics
         self.unions: Unions[bytes, Task] = Unions()
+        self.loads = Loads(delivery, table)
 
     async def __call__(self, record: Record) -> None:
         """One event: send what it leads to, then write the fact (delivery contract, rule 5)."""
@@ -48,12 +50,14 @@ class Coordinate:
             return await self._delivery.send(*outgoing(decision))
         if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
             event = self._judgeable(record, event, task)
+        if isinstance(event, events.Submission) and task.submitted is None:
+            event = await self.loads.affordable(record, event)
         with pure():
             decision = decide(task, event, record.timestamp)
         await self._delivery.send(*outgoing(decision))
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
-            await self._delivery.written(self._table.put(key, fact))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
         if decision.after is not None:
             task = decision.after
             if task.ended:
@@ -61,7 +65,7 @@ class Coordinate:
                 self._metrics.tasks_ended.labels(task.status).inc()
                 return await self._write_end(record, prefix, key, event, task, decision)
             fact = fact_of(event, record.timestamp, decision.sent_before)
-            await self._delivery.written(self._table.put(key, fact))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
         if task.submitted is not None and not task.ended:
             known[prefix] = task
         elif task.ended:
@@ -92,7 +96,7 @@ class Coordinate:
         """The end stands for the facts of its batches; those of requests stay, to know them again."""
         assert isinstance(decision.progress, events.TaskProgress)
         end = codec.encode(events.Fact(record.timestamp, task.sent, codec.encode(decision.progress)))
-        writes = []
+        writes = self.loads.ended(task)
         if not isinstance(event, events.BatchEnd):
             # first: a replay that finds the end alone would take a cancel for one that came too late
             writes.append(self._table.put(key, fact_of(event, record.timestamp, decision.sent_before)))
@@ -103,7 +107,7 @@ class Coordinate:
     async def _clean_up(self, record: Record, prefix: bytes, task: Task) -> None:
         """On a replay: delete and write again, for the local store may be ahead of the changelog (F5)."""
         if (end := self._table.get(prefix + b"end")) is not None:
-            await self._delivery.written(self._table.put(prefix + b"end", end))
+            await self._delivery.written(*self.loads.ended(task), self._table.put(prefix + b"end", end))
             await self._shorten(record, prefix, task)
 
     async def _shorten(self, record: Record, prefix: bytes, task: Task) -> None:

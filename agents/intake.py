@@ -7,6 +7,7 @@ from agents.catalogue import CatalogueReader
 from agents.database import Database
 from agents.delivery import Delivery, Outgoing, Record, pure, task_event
 from agents.held import held_batches
+from agents.quotas import Quotas
 from pipeline.capacity import Capacity
 from pipeline.catalogue import Catalogue
 from pipeline.metrics import WorkerMetrics
@@ -28,10 +29,12 @@ class Intake:
         delivery: Delivery,
         catalogues: CatalogueReader,
         database: Database,
+        quotas: Quotas,
         settings: Settings,
         metrics: WorkerMetrics,
     ) -> None:
         self._delivery, self._catalogues, self._database, self._metrics = delivery, catalogues, database, metrics
+        self._quotas = quotas
         self._window, self._fictional_only = settings.window, settings.fictional_only
         self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
@@ -49,9 +52,11 @@ class Intake:
         try:
             with pure(RequestInvalid):
                 request = read_request(record, capacity.catalogue, caller)
-            held = await self._held(request)
+            held, quota = await self._held(request), await self._quotas.of(request.user_id)
             with pure(RequestInvalid):
                 event = submitted(record, request, capacity, self._window, self._fictional_only, held)
+            if not isinstance(event, events.CancelRequested):
+                event = replace(event, quota=quota)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()
             return await self._delivery.send(

@@ -52,6 +52,14 @@ class FieldError:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What a user may, as it was when the request was planned; None: no bound."""
+
+    numbers_a_day: int | None
+    tasks_at_once: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSubmitted:
     """A valid request, planned."""
 
@@ -63,6 +71,7 @@ class TaskSubmitted:
     body_hash: bytes
     requested_at: int
     plan: Plan
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ class ValidationSubmitted:
     body_hash: bytes
     requested_at: int
     plan: ValidationPlan
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,13 @@ from schemas.requests import Request as NumberlineRequest
 
 ANSWER_SECONDS = 1.0
 MOST_REMEMBERED = 10_000
-STATUS_OF = {"request_id_reused": 422, "unknown_task": 404, "task_ended": 409, "already_cancelled": 409}
+STATUS_OF = {
+    "request_id_reused": 422,
+    "unknown_task": 404,
+    "task_ended": 409,
+    "already_cancelled": 409,
+    "quota_exceeded": 429,
+}
 REUSED = "this request_id was used with another body, and that task goes on: choose a new request_id"
 
 
@@ -102,7 +108,7 @@ def _refused(progress: TaskProgress) -> Problem:
     details = dict(error["details"])
     errors = tuple(FieldError(one["field"], one["message"]) for one in details.pop("errors", []))
     further = {"task_id": progress.task_id} | ({"details": details} if details else {})
-    return Problem(422, error["code"], error["message"], errors, details=further)
+    return Problem(STATUS_OF.get(error["code"], 422), error["code"], error["message"], errors, details=further)
 
 
 async def submit(

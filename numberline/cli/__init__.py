@@ -8,6 +8,7 @@ from numberline.cli.capacity import capacity
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.ledger import ledger
 from numberline.cli.processes import gateway, init, settings_table, up, worker
+from numberline.cli.quota import quota
 from numberline.cli.redrive import redrive
 from numberline.cli.suppress import suppress
 from numberline.cli.tasks import cancel, generate, tasks
@@ -37,7 +38,7 @@ COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
     *(redrive, deadletters, ledger),
-    *(capacity, suppress),
+    *(capacity, suppress, quota),
     *(token, verify),
 )
 for command in COMMANDS:

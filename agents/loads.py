@@ -1,0 +1,58 @@
+"""What users with a quota have under way, in the table `tasks`: ``#user|day|task`` -> numbers, and ``...|end``."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from agents.delivery import Delivery, Record, pure
+from agents.faust_workarounds import Table
+from agents.unions import Unions
+from pipeline import quota
+from pipeline.quota import Load
+from pipeline.task import Task
+from schemas import events
+
+AT_ONCE = 500
+
+
+class Loads:
+    """Coordinate's account of quotas: all of a user's tasks are in one partition (delivery contract, rule 2)."""
+
+    def __init__(self, delivery: Delivery, table: Table) -> None:
+        self._delivery, self._table = delivery, table
+        self.unions: Unions[str, Load] = Unions()
+
+    async def affordable(self, record: Record, submitted: events.Submission) -> events.TaskEvent:
+        """A task that is new, or its refusal."""
+        if submitted.quota is None:
+            return submitted
+        loads = self.unions.current()
+        if (load := loads.get(submitted.user_id)) is None:
+            facts = list(self._table.items_with_prefix(record.partition, quota.fact_prefix(submitted.user_id)))
+            with pure():
+                old = [key for key, _ in facts if quota.expired(key, record.timestamp)]
+                load = loads[submitted.user_id] = Load.of_facts(fact for fact in facts if fact[0] not in set(old))
+            for at in range(0, len(old), AT_ONCE):
+                await self._delivery.written(*(self._table.remove(key) for key in old[at : at + AT_ONCE]))
+        with pure():
+            return quota.over_quota(submitted, load, record.timestamp) or submitted
+
+    def planned(self, event: events.TaskEvent, planned_at: int) -> list[Awaitable[Any]]:
+        """The fact that a task is planned, to be written after its plan: without the plan it must not count."""
+        if not isinstance(event, events.Submission) or event.quota is None:
+            return []
+        if (load := self.unions.current().get(event.user_id)) is not None:
+            load.add(event.task_id, planned_at, quota.asked(event))
+        key = quota.fact_key(event.user_id, planned_at, event.task_id)
+        return [self._table.put(key, str(quota.asked(event)).encode())]
+
+    def ended(self, task: Task) -> list[Awaitable[Any]]:
+        """The fact that it has ended, to be written before its end: with the end its counts are gone."""
+        submitted = task.submitted
+        if submitted is None or submitted.quota is None:
+            return []
+        key = quota.fact_key(submitted.user_id, task.started_at, submitted.task_id, ended=True)
+        known = self._table.get(key)
+        delivered = int(known) if known is not None else quota.delivered(task)
+        if (load := self.unions.current().get(submitted.user_id)) is not None:
+            load.end(submitted.task_id, task.started_at, delivered)
+        return [self._table.put(key, str(delivered).encode())]
