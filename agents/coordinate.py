@@ -2,10 +2,11 @@
 
 from typing import cast
 
-from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
+from agents.delivery import Delivery, Outgoing, Record, audit_message, batch_headers, pure
 from agents.faust_workarounds import Table
 from agents.loads import Loads
 from agents.unions import Unions
+from pipeline import audit
 from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
 from pipeline.metrics import WorkerMetrics
 from pipeline.task import Task
@@ -54,7 +55,8 @@ class Coordinate:
             event = await self.loads.affordable(record, event)
         with pure():
             decision = decide(task, event, record.timestamp)
-        await self._delivery.send(*outgoing(decision))
+            audited = audit.of_event(event, decision, record.place, record.timestamp)
+        await self._delivery.send(*outgoing(decision), *([audit_message(audited)] if audited else []))
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
             await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))

@@ -55,6 +55,11 @@ class Record:
     value: bytes | None
     headers: Headers
 
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Topic, partition and offset."""
+        return self.topic, self.partition, self.offset
+
     def header(self, name: str) -> bytes | None:
         """The last header of this name."""
         return dict(self.headers).get(name)
@@ -204,6 +209,11 @@ def batch_headers(event: Any) -> Headers:
         ("task", event.task_id.encode()),
         ("batch", str(event.batch).encode()),
     )
+
+
+def audit_message(event: events.Audited) -> Outgoing:
+    """What goes to the audit trail."""
+    return Outgoing(topics.AUDIT, event.actor.encode(), codec.encode(event), event.actor)
 
 
 def task_event(event: events.TaskEvent, headers: Headers = ()) -> Outgoing:

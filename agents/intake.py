@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from agents.catalogue import CatalogueReader
 from agents.database import Database
-from agents.delivery import Delivery, Outgoing, Record, pure, task_event
+from agents.delivery import Delivery, Outgoing, Record, audit_message, pure, task_event
 from agents.held import held_batches
 from agents.quotas import Quotas
+from pipeline import audit
 from pipeline.capacity import Capacity
 from pipeline.catalogue import Catalogue
 from pipeline.metrics import WorkerMetrics
@@ -48,7 +49,8 @@ class Intake:
                 caller = self._authenticated(record)
         except NotAuthenticated as error:
             self._metrics.requests.labels("unknown", "unauthenticated").inc()
-            return await self._delivery.send(self._delivery.dead_letter("intake", record, error))
+            letter = self._delivery.dead_letter("intake", record, error)
+            return await self._delivery.send(letter, _kept(record, error))
         try:
             with pure(RequestInvalid):
                 request = read_request(record, capacity.catalogue, caller)
@@ -89,7 +91,15 @@ class Intake:
     def _told(self, record: Record, invalid: RequestInvalid, caller: str | None) -> list[Outgoing]:
         with pure():
             refused = refusal(record, invalid)
-        return [task_event(refused)] if refused and caller in (None, refused.user_id) else []
+        if refused and caller in (None, refused.user_id):
+            return [task_event(refused)]
+        return [_kept(record, invalid)]
+
+
+def _kept(record: Record, error: Exception) -> Outgoing:
+    """The audit record of a request that no user hears of."""
+    with pure():
+        return audit_message(audit.of_unread(error, record.place, record.timestamp))
 
 
 def request_type(event: events.TaskEvent) -> str:

@@ -1,4 +1,4 @@
-"""progress -> project -> PostgreSQL: the tasks as SQL users see them, one row each."""
+"""progress, audit -> project -> PostgreSQL: tasks as SQL users see them, one row each, and the audit trail."""
 
 import contextlib
 import json
@@ -38,17 +38,25 @@ WHERE task_states.sequence < excluded.sequence
 """
 
 
+INSERT_AUDIT = """
+INSERT INTO audit_records (record_id, at, actor, action, subject, outcome, details)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (record_id) DO NOTHING
+"""
+
+
 class Projection:
     """Reads with a group of its own and without tables, so it is no Faust agent: many records a transaction."""
 
     def __init__(self, settings: Settings, delivery: Delivery, database: Database) -> None:
         self._settings, self._delivery, self._database = settings, delivery, database
         self._newest: dict[str, events.TaskProgress] = {}
+        self._audited: dict[str, events.Audited] = {}
 
     async def run(self) -> None:
         """Read for ever: write the newest state of each task that has moved, then commit the offsets."""
         consumer = AIOKafkaConsumer(
             topics.topic_name(self._settings.namespace, topics.PROGRESS),
+            topics.topic_name(self._settings.namespace, topics.AUDIT),
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             group_id=f"{self._settings.namespace}-project",
             auto_offset_reset="earliest",
@@ -63,9 +71,10 @@ class Projection:
         try:
             while True:
                 await self._take(await consumer.getmany(timeout_ms=1000, max_records=MOST_RECORDS))
-                if self._newest:
-                    await self._delivery.within_deadline(self._upsert(), "commit of PostgreSQL")
+                if self._newest or self._audited:
+                    await self._delivery.within_deadline(self._write(), "commit of PostgreSQL")
                     self._newest.clear()
+                    self._audited.clear()
                 with contextlib.suppress(IllegalStateError, CommitFailedError):  # a rebalance: read again
                     await consumer.commit()
         finally:
@@ -77,21 +86,25 @@ class Projection:
                 record = Record(
                     one.topic, one.partition, one.offset, one.timestamp, one.key, one.value, tuple(one.headers)
                 )
-                await self._delivery.process("project", self._keep_newest, record)
+                await self._delivery.process("project", self._keep, record)
 
-    async def _keep_newest(self, record: Record) -> None:
+    async def _keep(self, record: Record) -> None:
         with pure():
             event = codec.decode(record.value or b"")
         if isinstance(event, events.TaskProgress):
             known = self._newest.get(event.task_id)
             if known is None or known.sequence < event.sequence:
                 self._newest[event.task_id] = event
+        elif isinstance(event, events.Audited):
+            self._audited[event.record_id] = event
 
-    async def _upsert(self) -> None:
+    async def _write(self) -> None:
         # in one order, so that two workers with the same tasks (after a rebalance) cannot lock each other out
         rows = [as_row(event) for _, event in sorted(self._newest.items())]
-        async with self._database.connection(len(rows)) as connection, connection.transaction():
+        audit = [as_audit_row(event) for _, event in sorted(self._audited.items())]
+        async with self._database.connection(len(rows) + len(audit)) as connection, connection.transaction():
             await connection.cursor().executemany(UPSERT, rows)
+            await connection.cursor().executemany(INSERT_AUDIT, audit)
 
 
 def as_row(event: events.TaskProgress) -> tuple[object, ...]:
@@ -126,6 +139,12 @@ def as_row(event: events.TaskProgress) -> tuple[object, ...]:
         result and Jsonb(result),
         error and Jsonb(error),
     )
+
+
+def as_audit_row(event: events.Audited) -> tuple[object, ...]:
+    """An audit record as the values of INSERT_AUDIT."""
+    details = Jsonb(json.loads(event.details))
+    return event.record_id, _time(event.at), event.actor, event.action, event.subject, event.outcome, details
 
 
 def _time(milliseconds: int | None) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from aiokafka.errors import KafkaError
 
+from numberline import audit
 from numberline.client import kafka_producer
 from numberline.errors import NotReachable
 from numberline.rows import database
@@ -27,7 +28,8 @@ Connection = psycopg.Connection[Any]
 
 LOCK = "SELECT pg_advisory_lock(hashtext('numberline suppressions'))"
 UNPUBLISHED = """
-SELECT change_id::text, user_id, removed FROM suppression_changes WHERE published_at IS NULL ORDER BY place
+SELECT change_id::text, user_id, removed, source, count, made_by
+FROM suppression_changes WHERE published_at IS NULL ORDER BY place
 """
 NUMBERS = "SELECT area_code::text, numbers FROM suppression_numbers WHERE change_id = %s ORDER BY area_code"
 CHANGES = """
@@ -137,10 +139,10 @@ async def _publish(
     settings: Settings,
     connection: Connection,
     partitions: int,
-    change: tuple[str, str | None, bool],
+    change: tuple[str, str | None, bool, str, int, str],
     on_sent: Callable[[], None],
 ) -> None:
-    change_id, user_id, removed = change
+    change_id, user_id, removed, source, count, made_by = change
     topic = topics.topic_name(settings.namespace, topics.BATCHES)
     async with kafka_producer(settings) as producer:
         for area_code, numbers in connection.execute(NUMBERS, (change_id,)):
@@ -153,4 +155,6 @@ async def _publish(
                 remedy = "The change is kept: the next `numberline suppress import`, add or remove sends the rest."
                 raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from error
             on_sent()
+    action, whose = "unsuppress" if removed else "suppress", user_id or "everybody"
+    await audit.record(settings, made_by, action, whose, {"source": source, "numbers": count}, change_id)
     connection.execute("UPDATE suppression_changes SET published_at = now() WHERE change_id = %s", (change_id,))

@@ -414,6 +414,19 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """Who asked for what, and what came of it; details is a JSON object."""
+
+    record_id: str
+    at: int
+    actor: str
+    action: str
+    subject: str
+    outcome: str
+    details: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A fact of a task: the event that left it (encoded), its record time in ms, the batches sent by then."""
 
@@ -441,6 +454,7 @@ Event = (
     | PrefixBlocks
     | PrefixCurrent
     | Usage
+    | Audited
     | Fact
 )
 Submission = TaskSubmitted | ValidationSubmitted

@@ -105,6 +105,14 @@ USAGE = Topic(
     "allocate",
     ("catalogue", "capacity"),
 )
+AUDIT = Topic(
+    "audit",
+    "who",
+    (events.Audited,),
+    "coordinate, intake, operators",
+    ("project",),
+    _days(30),
+)
 DEADLETTERS = Topic(
     "deadletters",
     "as it was",
@@ -117,7 +125,7 @@ DEADLETTERS = Topic(
 
 TOPICS = (
     *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, PROGRESS, PREFIXES, USAGE),
-    DEADLETTERS,
+    *(AUDIT, DEADLETTERS),
 )
 
 # Faust's tables; each has a changelog topic that only Faust writes and reads

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -201,8 +201,11 @@ def small_installation(kafka_server: Kafka, postgres_server: Postgres, tmp_path:
 
 
 @contextlib.contextmanager
-def make_small_installation(kafka: Kafka, postgres: Postgres, directory: Path) -> Iterator[Installation]:
-    """An installation with a gateway and the blocks of SMALL_ROWS alone."""
+def make_small_installation(
+    kafka: Kafka, postgres: Postgres, directory: Path, rows: Iterable[PrefixRow] = ()
+) -> Iterator[Installation]:
+    """An installation with a gateway and these blocks alone, those of SMALL_ROWS without any."""
+    rows = tuple(rows) or SMALL_ROWS
     made = make_installation(kafka, postgres, directory, f"small-{uuid.uuid4().hex[:8]}")
     url = made.settings.database_url.get_secret_value()
     database.upgrade(url)
@@ -210,7 +213,7 @@ def make_small_installation(kafka: Kafka, postgres: Postgres, directory: Path) -
     servers, namespace = kafka.bootstrap_servers, made.settings.namespace
     asyncio.run(topics.create_topics(servers, namespace, PARTITIONS, 1))
     target = prefixes.Installation(url, servers, namespace, PARTITIONS)
-    asyncio.run(prefixes.load(target, "small", hashlib.sha256(b"small").digest(), lambda: SMALL_ROWS))
+    asyncio.run(prefixes.load(target, "small", hashlib.sha256(b"small").digest(), lambda: rows))
     with made.gateway():
         yield made
 

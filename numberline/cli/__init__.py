@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from numberline.cli.audit import audit
 from numberline.cli.capacity import capacity
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.ledger import ledger
@@ -38,7 +39,7 @@ COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
     *(redrive, deadletters, ledger),
-    *(capacity, suppress, quota),
+    *(capacity, suppress, quota, audit),
     *(token, verify),
 )
 for command in COMMANDS:

@@ -1,9 +1,12 @@
 """quota: what users may ask for."""
 
+import asyncio
+
 import click
 from rich.console import Console
 from rich.table import Table
 
+from numberline import audit
 from numberline.cli.tasks import default_user
 from numberline.cli.tokens import check_user
 from numberline.rows import database
@@ -58,8 +61,10 @@ def set_(user: str | None, others: bool, numbers_a_day: int | None, tasks_at_onc
         raise click.UsageError(
             "give --numbers-a-day, --tasks-at-once or both; `numberline quota remove` ends a quota"
         )
-    with database(load_settings()) as connection:
+    settings, bounds = load_settings(), {"numbers_a_day": numbers_a_day, "tasks_at_once": tasks_at_once}
+    with database(settings) as connection:  # rolled back where the record cannot be left
         connection.execute(SET, (whose, numbers_a_day, tasks_at_once, default_user()))
+        asyncio.run(audit.record(settings, default_user(), "set quota", _name(whose), bounds))
     click.echo(f"{_name(whose)}: {_bound(numbers_a_day)} numbers a day, {_bound(tasks_at_once)} tasks at once")
 
 
@@ -69,10 +74,11 @@ def set_(user: str | None, others: bool, numbers_a_day: int | None, tasks_at_onc
 def remove(user: str | None, others: bool) -> None:
     """End the quota of USER, who then has that of the others, if there is one."""
     whose = _whose(user, others)
-    with database(load_settings()) as connection:
-        gone = connection.execute("DELETE FROM quotas WHERE user_id = %s", (whose,)).rowcount
-    if not gone:
-        raise click.UsageError(f"{_name(whose)} has no quota")
+    settings = load_settings()
+    with database(settings) as connection:
+        if not connection.execute("DELETE FROM quotas WHERE user_id = %s", (whose,)).rowcount:
+            raise click.UsageError(f"{_name(whose)} has no quota")
+        asyncio.run(audit.record(settings, default_user(), "remove quota", _name(whose), {}))
     click.echo(f"{_name(whose)}: no quota any more")
 
 

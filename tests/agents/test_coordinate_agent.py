@@ -67,10 +67,15 @@ class Coordinating:
         await self.step(record_of(event, topics.TASK_EVENTS, b"ann", offset, 1_700_000_000_000 + offset))
 
     def happened(self) -> list[str]:
-        """The calls of the last event, in words."""
-        return [_in_words(kind, what) for kind, what in self.calls]
+        """The calls of the last event, in words; audit records are left out."""
+        words = [_in_words(kind, what) for kind, what in self.calls]
+        return [word for word in words if word != "send Audited"]
 
     def sent(self) -> list[events.Event]:
+        """The events sent for the last event, but for audit records."""
+        return [event for event in self.all_sent() if not isinstance(event, events.Audited)]
+
+    def all_sent(self) -> list[events.Event]:
         """The events sent for the last event."""
         return [codec.decode(what.value) for kind, what in self.calls if kind == "send"]
 
@@ -106,9 +111,10 @@ async def test_coordinate_sends_before_it_writes_the_fact(coordinating: Coordina
 
 
 async def test_what_coordinate_sends_goes_where_its_key_belongs(coordinating: Coordinating) -> None:
-    """Batches by area code with the headers of their batch, progress by user."""
+    """Batches by area code with the headers of their batch, progress and audit records by user."""
     await coordinating.take(SUBMITTED)
-    first, _, progress = (what for kind, what in coordinating.calls if kind == "send")
+    first, _, progress, audited = (what for kind, what in coordinating.calls if kind == "send")
+    assert (audited.topic, audited.key, audited.partition_key) == (topics.AUDIT, b"ann", "ann")
     assert (first.topic, first.key, first.partition_key) == (topics.BATCHES, b"212", "212")
     assert first.headers == (("user", b"ann"), ("task", TASK.encode()), ("batch", b"0"))
     assert (progress.topic, progress.key, progress.partition_key) == (topics.PROGRESS, b"ann", "ann")
@@ -131,6 +137,24 @@ async def test_a_redrive_sends_what_is_in_flight_and_leaves_no_fact(coordinating
     coordinating.calls.clear()
     await coordinating.step(again)
     assert coordinating.calls == []
+
+
+async def test_a_request_leaves_one_audit_record_whatever_is_repeated(coordinating: Coordinating) -> None:
+    """Its identity is its place in the log; batches leave none, and neither does a repetition."""
+    kept = []
+    for event in (SUBMITTED, SUBMITTED, stored(0), CANCEL, replace(CANCEL, request_id="r3"), stored(1)):
+        await coordinating.take(event)
+        kept += [one for one in coordinating.all_sent() if isinstance(one, events.Audited)]
+    assert [(one.action, one.outcome, one.subject, one.actor) for one in kept] == [
+        ("generate", "accepted", TASK, "ann"),
+        ("cancel", "accepted", TASK, "ann"),
+        ("cancel", "refused", TASK, "ann"),
+    ]
+    assert len({one.record_id for one in kept}) == 3
+    assert '"code": "already_cancelled"' in kept[2].details
+    again = Coordinating()
+    await again.take(SUBMITTED)
+    assert [one for one in again.all_sent() if isinstance(one, events.Audited)] == kept[:1]
 
 
 async def test_a_replay_writes_the_same_fact_again_and_sends_nothing(coordinating: Coordinating) -> None:

@@ -37,7 +37,7 @@ from schemas import codec, events, topics
 WINDOW, BATCH = 2, 2
 USER = "ann"
 INPUT = {"intake": "requests", "coordinate": "task-events", "allocate": "batches", "store": "allocations"}
-PARTITIONS = {"requests": 2, "task-events": 1, "batches": 2, "allocations": 2, "progress": 1}
+PARTITIONS = {"requests": 2, "task-events": 1, "batches": 2, "allocations": 2, "progress": 1, "audit": 1}
 METRICS = WorkerMetrics(CollectorRegistry())
 DECODE = lru_cache(10_000)(codec.decode)  # a third of the time of a walk
 

@@ -1,0 +1,99 @@
+"""audit: who asked for what, and what came of it."""
+
+import csv
+import json
+import sys
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from psycopg.rows import dict_row
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from numberline.rows import database
+from pipeline.settings import load_settings
+
+COLUMNS = ("at", "actor", "action", "subject", "outcome", "details", "record_id")
+FORMATS = ("csv", "ndjson")
+FETCH_ROWS = 10_000
+SELECT = """
+SELECT * FROM audit
+WHERE (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(action)s::text IS NULL OR action = %(action)s)
+    AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s)
+    AND at >= coalesce(%(since)s::timestamptz, '-infinity') AND at < coalesce(%(until)s::timestamptz, 'infinity')
+"""
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  numberline audit
+  numberline audit --actor ada --outcome refused
+  numberline audit --action suppress --since 2026-11-01
+  numberline audit --since 2026-11-01 --until 2026-12-01 --out november.csv
+"""
+)
+@click.option("--actor", help="A user id, or operator: and a login name.")
+@click.option("--action", help="generate, validate, cancel, suppress, unsuppress, set quota, ...")
+@click.option("--outcome", help="accepted, refused or done.")
+@click.option("--since", type=DAY, help="From this day or moment on, UTC.")
+@click.option("--until", type=DAY, help="Before this day or moment, UTC.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Shown, newest first."
+)
+@click.option(
+    "--out", "-o", type=click.Path(dir_okay=False, allow_dash=True), help="Write all of it, oldest first."
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="By the file's ending without it, else csv.")
+def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> None:
+    """Show the audit trail: every request, refusal, cancel and operator's change, or write it to a file.
+
+    It comes from the topic audit, a moment later, while a worker runs.
+    """
+    for name in ("since", "until"):
+        filters[name] = filters[name] and filters[name].replace(tzinfo=UTC)
+    if out:
+        chosen = format_ or (Path(out).suffix.lstrip(".") if Path(out).suffix.lstrip(".") in FORMATS else "csv")
+        _export(filters, out, chosen)
+        return
+    with database(load_settings()) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        query = SELECT + "ORDER BY at DESC, record_id LIMIT %(limit)s"
+        rows = cursor.execute(query, {**filters, "limit": limit}).fetchall()
+    table = Table("when", "who", "what", "of", "outcome", "", box=None, pad_edge=False)
+    for row in rows:
+        about = row["details"].get("message") or row["details"].get("source") or ""
+        when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
+        table.add_row(when, row["actor"], row["action"], row["subject"], row["outcome"], str(about))
+    Console(width=None if Console().is_terminal else 200).print(table if rows else "no records")
+
+
+def _export(filters: dict[str, Any], out: str, format_: str) -> None:
+    target = nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")  # noqa: SIM115
+    errors = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
+    with database(load_settings()) as connection, target as file, Progress(*columns, console=errors) as bar:
+        shown, count = bar.add_task(f"writing {out}", total=None), 0
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if format_ == "csv":
+            writer.writeheader()
+        with connection.cursor(name="numberline_audit", row_factory=dict_row) as cursor:
+            cursor.itersize = FETCH_ROWS
+            for row in cursor.execute(SELECT + "ORDER BY at, record_id", filters):
+                values = {**row, "at": _moment(row["at"]), "record_id": str(row["record_id"])}
+                if format_ == "csv":
+                    writer.writerow(values | {"details": json.dumps(row["details"], ensure_ascii=False)})
+                else:
+                    file.write(json.dumps(values, ensure_ascii=False) + "\n")
+                count += 1
+                if count % 1000 == 0:
+                    bar.update(shown, completed=count)
+    errors.print(f"{count:,} records written to {'standard output' if out == '-' else out}")
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
