@@ -28,7 +28,7 @@ BODY = {
     "seed": -42,
 }
 # of the rows of BODY, in the order of batches and numbers: what this version draws is what every later one draws
-GOLDEN = "to be measured"
+GOLDEN = "6b8a88dfaed53cd73a99746e2d28a097fbd0c0b0bbad2e4259c8e7360c8499c2"
 
 
 def rows_of(installation: Installation) -> int:
@@ -49,7 +49,7 @@ def digest(installation: Installation) -> str:
     )
     rows = installation.rows(
         "SELECT b.batch_no, p.number, p.exchange, p.carrier, p.state, p.line_type FROM phone_numbers p "
-        "JOIN numbers n ON n.number = p.number_value JOIN batches b USING (batch_id) ORDER BY 1, 2"
+        "JOIN numbers n ON n.number = p.number_value JOIN batches b ON b.batch_id = n.batch_id ORDER BY 1, 2"
     )
     assert len(rows) == QUANTITY
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
