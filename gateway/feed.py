@@ -1,7 +1,6 @@
 """The progress topic -> the hub: every partition from its beginning, without a group."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -10,7 +9,9 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from gateway.consumer import FETCH_WAIT_MS, KAFKA_AWAY_RETRY_MS, stop
 from gateway.hub import Hub
+from gateway.positions import Position
 from pipeline.errors import NumberlineError
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
@@ -20,10 +21,7 @@ from schemas.events import RequestRejected, TaskProgress
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
-FETCH_WAIT_MS = 100  # measured idle: 20 ms costs 3.4 % of a core, 100 ms 0.8 %, and neither delays more
-KAFKA_AWAY_RETRY_MS = 500  # the library logs four lines a time
 RECORDS_A_TURN = 32  # then the connections get theirs
-STOP_SECONDS = 0.3
 
 
 @dataclass
@@ -60,7 +58,7 @@ class Feed:
         except KafkaError as error:
             raise FeedBroken(self._topic, repr(error)) from error
         finally:
-            await _stop(consumer)
+            await stop(consumer)
 
     async def _connect(self) -> tuple[AIOKafkaConsumer, Mapping[TopicPartition, int]]:
         """A consumer at the beginning of every partition, and the partitions' ends; waits for Kafka."""
@@ -76,13 +74,13 @@ class Feed:
             try:
                 return consumer, await self._begin(consumer)
             except _TopicMissing:
-                await _stop(consumer)
+                await stop(consumer)
                 self._wait(f"the topic {self._topic} is missing: run `numberline init`")
             except KafkaError as error:
-                await _stop(consumer)
+                await stop(consumer)
                 self._wait(f"Kafka at {self._bootstrap_servers} does not answer: {error}")
             except BaseException:
-                await _stop(consumer)
+                await stop(consumer)
                 raise
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -100,8 +98,10 @@ class Feed:
             raise _TopicMissing
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)
-        for partition, offset in (await consumer.beginning_offsets(partitions)).items():
+        starts = await consumer.beginning_offsets(partitions)
+        for partition, offset in starts.items():
             consumer.seek(partition, offset)
+        self._hub.history.begin({partition.partition: offset for partition, offset in starts.items()})
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
         self.waiting_for = f"still reading the topic {self._topic}"
         return ends
@@ -123,22 +123,24 @@ class Feed:
 
     def _take(self, record: ConsumerRecord) -> str:
         """Publish a record; one that cannot be read says so in the log and is left out."""
-        place = f"{self._topic} partition {record.partition} offset {record.offset}"
+        position = Position.of(record.partition, record.offset, record.value)
         try:
             event = codec.decode(record.value or b"")
             if not isinstance(event, TaskProgress | RequestRejected):
-                log.error("%s is a %s, which does not belong there", place, type(event).__name__)
-                return "unreadable"
-            outcome = self._hub.publish(event, record.timestamp, f"{record.partition}-{record.offset}")
+                return self._leave_out(record, position, f"is a {type(event).__name__}, which belongs elsewhere")
+            outcome = self._hub.publish(event, record.timestamp, position)
         except codec.CodecError as error:
-            log.error("%s cannot be read: %s", place, error)
-            return "unreadable"
-        except Exception:  # a property of this one record: the next must not suffer
-            log.exception("%s cannot be told", place)
-            return "unreadable"
+            return self._leave_out(record, position, f"cannot be read: {error}")
+        except Exception as error:  # a property of this one record: the next must not suffer
+            return self._leave_out(record, position, f"cannot be told: {error!r}")
         if self.waiting_for is None:
             self._metrics.fan_out_seconds.observe(max(0.0, time.time() - record.timestamp / 1000))
         return outcome
+
+    def _leave_out(self, record: ConsumerRecord, position: Position, why: str) -> str:
+        log.error("%s partition %d offset %d %s", self._topic, record.partition, record.offset, why)
+        self._hub.skip(position)
+        return "unreadable"
 
 
 async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
@@ -146,16 +148,3 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition,
         if await consumer.position(partition) < end:
             return False
     return True
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Let go of Kafka, which may be away."""
-    await asyncio.sleep(0)  # aiokafka's stop fails where a task of its start has not run yet
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(STOP_SECONDS):
-            try:
-                await consumer.stop()
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise  # not one of the consumer's own tasks, whose end it lets through

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 
 from gateway.api import server as http_server
 from gateway.api.app import build_app, build_services
+from gateway.archive import Archive
 from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
 from gateway.hub import Hub
@@ -62,10 +63,11 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     ProcessCollector(registry=registry)
     metrics = GatewayMetrics(registry)
     hub = Hub()
-    feed = Feed(settings, hub, metrics)
+    feed, archive = Feed(settings, hub, metrics), Archive(settings, hub.history)
     server = GatewayServer(
         settings,
         hub,
+        archive,
         metrics,
         authenticator,
         not_ready=lambda: feed.waiting_for or authenticator.waiting_for,
@@ -74,6 +76,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         metrics_port = stack.enter_context(_metrics_port(settings, registry))
+        stack.push_async_callback(archive.close)
         services.gateway_port = gateway_port = await stack.enter_async_context(server.listening())
         http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services)))
         host = settings.host

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from gateway.positions import Position
 from pipeline.views import error_view, optional_time, percentage, result_view, rfc3339, task_view
 from schemas.events import FieldError, RequestRejected, TaskProgress
 
@@ -16,30 +17,44 @@ TYPES = {event: f"task_{event}" for event in ("started", "progress", "completed"
 class Message:
     """One message, ready for a text frame.
 
-    progress_of: the task of a task_progress, which a newer one of the same task may replace; else None.
+    offset: of the record that it tells of, None of an answer. task_id, task_type: whom it concerns, None where
+    it is shown to everybody. replaceable: a task_progress, which a newer one of the same task may replace.
     """
 
     type: str
     text: bytes
-    progress_of: str | None = None
+    offset: int | None = None
+    task_id: str | None = None
+    task_type: str | None = None
+    replaceable: bool = False
 
 
-def _message(type_: str, timestamp: int, fields: dict[str, Any], progress_of: str | None = None) -> Message:
-    text = orjson.dumps({"type": type_, "timestamp": rfc3339(timestamp), **fields})
-    return Message(type_, text, progress_of)
+def _text(type_: str, timestamp: int, fields: dict[str, Any]) -> bytes:
+    return orjson.dumps({"type": type_, "timestamp": rfc3339(timestamp), **fields})
 
 
-def task_message(progress: TaskProgress, position: str) -> Message:
+def _answer(type_: str, now: int, fields: dict[str, Any]) -> Message:
+    return Message(type_, _text(type_, now, fields))
+
+
+def message_of(event: TaskProgress | RequestRejected, position: Position) -> Message:
+    """The message that tells of a record of the progress topic."""
+    if isinstance(event, RequestRejected):
+        return rejected_message(event, position)
+    return task_message(event, position)
+
+
+def task_message(progress: TaskProgress, position: Position) -> Message:
     """The message that tells of a task's new state."""
     head = {
         "task_id": progress.task_id,
         "task_name": progress.task_name,
         "request_id": progress.request_id,
-        "position": position,
+        "position": str(position),
     }
     type_ = TYPES[progress.event]
-    coalesced_by = progress.task_id if progress.event == "progress" else None
-    return _message(type_, progress.updated_at, {**head, **_body(progress)}, coalesced_by)
+    text = _text(type_, progress.updated_at, {**head, **_body(progress)})
+    return Message(type_, text, position.offset, progress.task_id, progress.type, progress.event == "progress")
 
 
 def _body(progress: TaskProgress) -> dict[str, Any]:
@@ -68,7 +83,7 @@ def _body(progress: TaskProgress) -> dict[str, Any]:
             }
 
 
-def rejected_message(rejected: RequestRejected, position: str) -> Message:
+def rejected_message(rejected: RequestRejected, position: Position) -> Message:
     """The answer to a request on Kafka that is no event of a task."""
     fields = {
         "code": rejected.code,
@@ -76,9 +91,9 @@ def rejected_message(rejected: RequestRejected, position: str) -> Message:
         "request_id": rejected.request_id,
         "task_id": rejected.task_id,
         "details": orjson.loads(rejected.details),
-        "position": position,
+        "position": str(position),
     }
-    return _message("error", rejected.rejected_at, fields)
+    return Message("error", _text("error", rejected.rejected_at, fields), position.offset)
 
 
 def error_message(
@@ -86,7 +101,7 @@ def error_message(
 ) -> Message:
     """The answer to a client's message that cannot be served. now: ms since the epoch, as below."""
     fields = {"code": code, "message": message, "request_id": None, "task_id": task_id}
-    return _message("error", now, {**fields, "details": details or {}})
+    return _answer("error", now, {**fields, "details": details or {}})
 
 
 def invalid_message(now: int, errors: Iterable[FieldError]) -> Message:
@@ -96,26 +111,33 @@ def invalid_message(now: int, errors: Iterable[FieldError]) -> Message:
     return error_message(now, "invalid_message", sentence, details={"errors": broken})
 
 
-def connection_established(now: int, user_id: str, channel: str) -> Message:
-    """The first message of a connection."""
-    return _message("connection_established", now, {"user_id": user_id, "channel": channel})
+def connection_established(now: int, user_id: str, channel: str, position: Position) -> Message:
+    """The first message of a connection, and the position after which its messages begin."""
+    fields = {"user_id": user_id, "channel": channel, "position": str(position)}
+    return _answer("connection_established", now, fields)
 
 
-def active_tasks(now: int, tasks: Iterable[TaskProgress]) -> Message:
-    """A snapshot of tasks."""
-    return _message("active_tasks", now, {"tasks": [task_view(task) for task in tasks]})
+def active_tasks(now: int, tasks: Iterable[TaskProgress], position: Position | None) -> Message:
+    """A snapshot of tasks, and the position that it is of; None while what was missed is still being told."""
+    fields = {"tasks": [task_view(task) for task in tasks], "position": None if position is None else str(position)}
+    return _answer("active_tasks", now, fields)
+
+
+def resumed(now: int, position: Position) -> Message:
+    """From here on come all messages after the position."""
+    return _answer("resumed", now, {"position": str(position)})
 
 
 def pong(now: int) -> Message:
     """The answer to a ping."""
-    return _message("pong", now, {})
+    return _answer("pong", now, {})
 
 
 def subscribed(now: int, task_id: str) -> Message:
     """This task's messages come."""
-    return _message("subscribed", now, {"task_id": task_id})
+    return _answer("subscribed", now, {"task_id": task_id})
 
 
 def unsubscribed(now: int, task_id: str) -> Message:
     """This task is no longer asked for by itself."""
-    return _message("unsubscribed", now, {"task_id": task_id})
+    return _answer("unsubscribed", now, {"task_id": task_id})

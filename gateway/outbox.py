@@ -59,10 +59,17 @@ class Outbox:
         self._bytes -= len(message.text)
         return message
 
+    def withdraw(self) -> None:
+        """Leave out all that tells of records: it will be told again."""
+        self._keep(deque(one for one in self._messages if one.offset is None))
+
     def _coalesce(self) -> None:
-        newest = {one.progress_of: one for one in self._messages if one.progress_of is not None}
-        kept = deque(one for one in self._messages if one.progress_of is None or newest[one.progress_of] is one)
+        newest = {one.task_id: one for one in self._messages if one.replaceable}
+        kept = deque(one for one in self._messages if not one.replaceable or newest[one.task_id] is one)
         self.coalesced += len(self._messages) - len(kept)
+        self._keep(kept)
+
+    def _keep(self, kept: deque[Message]) -> None:
         self._messages = kept
         self._bytes = sum(len(one.text) for one in kept)
         # again only after as many more: so its cost stays constant a message

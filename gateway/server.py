@@ -13,10 +13,12 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from gateway.archive import Archive
 from gateway.authenticator import Authenticator
-from gateway.connection import CLOSE_SECONDS, Connection, close
+from gateway.connection import Connection
 from gateway.handshake import Refused, authenticate
 from gateway.hub import Hub
+from gateway.sender import CLOSE_SECONDS, close
 from pipeline.errors import RefusedToStart
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
@@ -49,11 +51,12 @@ class GatewayServer:
         self,
         settings: Settings,
         hub: Hub,
+        archive: Archive,
         metrics: GatewayMetrics,
         authenticator: Authenticator,
         not_ready: Callable[[], str | None],
     ) -> None:
-        self._settings, self._hub, self._metrics = settings, hub, metrics
+        self._settings, self._hub, self._archive, self._metrics = settings, hub, archive, metrics
         self._authenticator, self._not_ready = authenticator, not_ready
         self._held = 0
 
@@ -118,7 +121,7 @@ class GatewayServer:
             raise Refused(1013, f"not ready, try again later: {reason}", "not_ready")
         await authenticate(socket, user_id, self._authenticator)
         with self._metrics.connections.track_inprogress():
-            await Connection(socket, user_id, channel, self._hub, self._metrics).run()
+            await Connection(socket, user_id, channel, self._hub, self._archive, self._metrics).run()
 
 
 def port_refused(settings: Settings, setting: str, port: int, error: OSError) -> RefusedToStart:

@@ -88,6 +88,12 @@ class GatewayMetrics:
             ["type"],
             registry=registry,
         )
+        self.resumes = Counter(
+            "numberline_websocket_resumes",
+            "Positions that clients came back with, by where what they missed was found.",
+            ["outcome"],
+            registry=registry,
+        )
         self.closes = Counter(
             "numberline_websocket_closes", "Connections closed, by code.", ["code"], registry=registry
         )

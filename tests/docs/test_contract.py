@@ -16,6 +16,7 @@ from gateway.api.problems import CODES
 from gateway.authenticator import Authenticator
 from gateway.client_messages import MODELS
 from gateway.hub import Hub
+from gateway.positions import Position
 from numberline.cli import cli
 from pipeline.errors import StepFailed
 from pipeline.metrics import GatewayMetrics, WorkerMetrics
@@ -98,13 +99,14 @@ def test_a_task() -> None:
 
 def test_messages_from_the_server() -> None:
     """Each type with exactly its fields."""
-    now, task = 0, "t"
+    now, task, at = 0, "t", Position(0, 1, 2)
     sent = [
-        *(messages.task_message(event, "0-1") for event in (started(), progressed(2))),
-        *(messages.task_message(ended(5, end), "0-1") for end in ("completed", "failed", "cancelled")),
-        messages.rejected_message(rejected(), "0-1"),
-        messages.connection_established(now, "ada", "tasks"),
-        messages.active_tasks(now, []),
+        *(messages.task_message(event, at) for event in (started(), progressed(2))),
+        *(messages.task_message(ended(5, end), at) for end in ("completed", "failed", "cancelled")),
+        messages.rejected_message(rejected(), at),
+        messages.connection_established(now, "ada", "tasks", at),
+        messages.active_tasks(now, [], at),
+        messages.resumed(now, at),
         messages.subscribed(now, task),
         messages.unsubscribed(now, task),
         messages.pong(now),

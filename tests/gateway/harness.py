@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from gateway.archive import Archive
 from gateway.authenticator import Authenticator
 from gateway.hub import Hub
+from gateway.positions import Position
 from gateway.server import GatewayServer
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
@@ -20,6 +22,12 @@ from schemas.events import RequestRejected, TaskProgress
 from tests.gateway.events import CREATED, RULES, token
 
 PATIENCE_SECONDS = 20.0
+NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")
+
+
+def position(offset: int) -> Position:
+    """The position of what is published as the offset-th, from 0 on."""
+    return Position.of(0, offset, b"%d" % offset)
 
 
 @dataclass
@@ -32,10 +40,13 @@ class Gateway:
     not_ready: str | None = None
     published: int = 0
 
+    def __post_init__(self) -> None:
+        self.hub.history.begin({0: 0})
+
     def publish(self, *events: TaskProgress | RequestRejected) -> None:
         """Records of one partition, in order."""
         for event in events:
-            self.hub.publish(event, CREATED, f"0-{self.published}")
+            self.hub.publish(event, CREATED, position(self.published))
             self.published += 1
 
     def metric(self, name: str, **labels: str) -> float | None:
@@ -44,18 +55,21 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(**settings: Any) -> AsyncIterator[Gateway]:
-    """A gateway on a free port."""
+async def running_gateway(archive: Settings = NOWHERE, **settings: Any) -> AsyncIterator[Gateway]:
+    """A gateway on a free port. archive: where it reads back what it does not remember."""
     gateway = Gateway()
+    reading_back = Archive(archive, gateway.hub.history)
     server = GatewayServer(
         Settings(**{"gateway_port": 0, **settings}),
         gateway.hub,
+        reading_back,
         GatewayMetrics(gateway.registry),
         Authenticator(RULES),
         not_ready=lambda: gateway.not_ready,
     )
     async with server.listening() as gateway.port:
         yield gateway
+    await reading_back.close()
 
 
 class Client:

@@ -14,7 +14,12 @@ async def test_a_token_in_the_header_opens_the_users_channel(gateway: Gateway) -
     async with opened(gateway.port, header=f"Bearer {token()}") as client:
         message = await client.receive()
         assert message.pop("timestamp").endswith("Z")
-        assert message == {"type": "connection_established", "user_id": "ann", "channel": "tasks"}
+        assert message == {
+            "type": "connection_established",
+            "user_id": "ann",
+            "channel": "tasks",
+            "position": "0--1-00000000",
+        }
 
 
 async def test_a_token_in_the_first_message_opens_it_too(gateway: Gateway) -> None:

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from gateway import connection, messages
+from gateway import messages, sender
 from pipeline.views import task_view
 from schemas.events import TaskError, TaskProgress
 from tests.gateway.events import OTHER_TASK, TASK, ended, progressed, rejected, started
-from tests.gateway.harness import Client, Gateway, connected, running_gateway
+from tests.gateway.harness import Client, Gateway, connected, position, running_gateway
 
 UNKNOWN = "0f6b2a4e-0000-5000-8000-00000000000f"
 
 
-def sent(event: TaskProgress, position: str) -> dict[str, Any]:
+def sent(event: TaskProgress, offset: int) -> dict[str, Any]:
     """The message of an event, as it must arrive."""
-    message = json.loads(messages.task_message(event, position).text)
+    message = json.loads(messages.task_message(event, position(offset)).text)
     assert isinstance(message, dict)
     return message
 
@@ -30,12 +30,13 @@ async def test_every_message_of_a_task_arrives_in_order(gateway: Gateway) -> Non
     life = [started(), progressed(2), progressed(3), ended(4, "completed")]
     async with connected(gateway.port) as client:
         gateway.publish(*life)
-        assert await client.before_pong() == [sent(event, f"0-{i}") for i, event in enumerate(life)]
+        assert await client.before_pong() == [sent(event, i) for i, event in enumerate(life)]
     assert gateway.metric("numberline_websocket_messages_sent_total", type="task_progress") == 2
 
 
 async def test_a_burst_within_one_turn_is_whole_for_a_reader_that_keeps_up(gateway: Gateway) -> None:
     async with connected(gateway.port) as client:
+        assert await types(client) == []
         gateway.publish(started(), *(progressed(number) for number in range(2, 34)))
         assert await types(client) == ["task_started"] + 32 * ["task_progress"]
 
@@ -53,7 +54,7 @@ async def test_two_users_hear_of_their_own_tasks_alone(gateway: Gateway) -> None
 async def test_all_connections_of_a_user_get_each_message(gateway: Gateway) -> None:
     async with connected(gateway.port) as first, connected(gateway.port) as second:
         gateway.publish(started())
-        assert await first.before_pong() == await second.before_pong() == [sent(started(), "0-0")]
+        assert await first.before_pong() == await second.before_pong() == [sent(started(), 0)]
 
 
 async def test_a_connection_that_is_gone_is_forgotten(gateway: Gateway) -> None:
@@ -99,7 +100,8 @@ async def test_active_tasks_are_those_that_have_not_ended_with_every_field(gatew
     async with connected(gateway.port) as client:
         await client.send(type="get_active_tasks")
         answer = await client.receive()
-        assert set(answer) == {"type", "timestamp", "tasks"}
+        assert set(answer) == {"type", "timestamp", "tasks", "position"}
+        assert answer["position"] == str(position(4))
         assert answer["tasks"] == [task_view(progressed(2))]
 
 
@@ -168,15 +170,6 @@ async def test_another_users_task_is_as_unknown_as_none(gateway: Gateway, type_:
         assert await types(client) == ["task_progress"]
 
 
-async def test_resume_is_answered_by_position_expired_and_a_snapshot(gateway: Gateway) -> None:
-    gateway.publish(started())
-    async with connected(gateway.port) as client:
-        await client.send(type="resume", position="0-0")
-        error, snapshot = await client.receive(), await client.receive()
-        assert (error["type"], error["code"], error["task_id"]) == ("error", "position_expired", None)
-        assert (snapshot["type"], snapshot["tasks"]) == ("active_tasks", [task_view(started())])
-
-
 async def test_authenticating_twice_is_an_error_that_changes_nothing(gateway: Gateway) -> None:
     async with connected(gateway.port) as client:
         await client.send(type="authenticate", token="x")
@@ -218,10 +211,10 @@ async def test_a_slow_reader_gets_the_newest_progress_and_the_end_and_delays_nob
         gateway.publish(started())
         for number in range(2, 502):
             gateway.publish(large(number))
-            assert (await quick.receive_until("task_progress"))[-1]["position"] == f"0-{number - 1}"
+            assert (await quick.receive_until("task_progress"))[-1]["position"] == str(position(number - 1))
         gateway.publish(ended(502, "completed"))
         heard = await slow.receive_until("task_completed")
-    positions = [int(message["position"].partition("-")[2]) for message in heard]
+    positions = [int(message["position"].split("-")[1]) for message in heard]
     assert heard[0]["type"] == "task_started"
     assert positions == sorted(set(positions))
     assert positions[-2:] == [500, 501]
@@ -241,7 +234,7 @@ async def test_a_reader_too_slow_for_what_may_not_be_dropped_is_closed_with_1013
 async def test_a_reader_that_takes_nothing_for_long_is_closed_with_1013(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(sender, "STALLED_SECONDS", 0.2)
     async with connected(gateway.port, max_queue=1) as slow, connected(gateway.port) as quick:
         for number in range(2, 402):
             gateway.publish(large(number))

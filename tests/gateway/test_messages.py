@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from gateway import messages
+from gateway.positions import Position
 from pipeline.views import task_view
 from schemas.events import RequestRejected, TaskProgress
 from tests.gateway.events import CREATED, OTHER_TASK, TASK, ended, progressed, rejected, started
 
-HEAD = {"task_id": TASK, "task_name": "spring", "request_id": "r-1", "position": "3-17"}
+AT = Position(3, 17, 0xCAFE)
+HEAD = {"task_id": TASK, "task_name": "spring", "request_id": "r-1", "position": "3-17-0000cafe"}
 RESULT = {"total_generated": 1000, "area_codes": {"415": 1000}, "batches_processed": 1, "prefix_data_version": 7}
 
 
@@ -71,21 +73,21 @@ RESULT = {"total_generated": 1000, "area_codes": {"415": 1000}, "batches_process
 def test_a_task_message_has_exactly_the_fields_of_the_contract(
     event: TaskProgress, expected: dict[str, Any]
 ) -> None:
-    message = messages.task_message(event, "3-17")
+    message = messages.task_message(event, AT)
     assert message.type == expected["type"]
     assert json.loads(message.text) == {**HEAD, **expected}
 
 
 def test_only_a_task_progress_may_be_replaced() -> None:
-    assert messages.task_message(progressed(2), "0-1").progress_of == TASK
+    assert messages.task_message(progressed(2), AT).replaceable
     for event in (started(), *(ended(5, status) for status in ("completed", "failed", "cancelled"))):
-        assert messages.task_message(event, "0-1").progress_of is None
-    assert messages.rejected_message(rejected(), "0-1").progress_of is None
+        assert messages.task_message(event, AT).replaceable is False
+    assert messages.rejected_message(rejected(), AT).replaceable is False
 
 
 def test_a_rejected_request_is_an_error_with_its_details_decoded() -> None:
     event: RequestRejected = rejected()
-    assert json.loads(messages.rejected_message(event, "0-9").text) == {
+    assert json.loads(messages.rejected_message(event, AT).text) == {
         "type": "error",
         "timestamp": "2026-01-01T00:00:00.000Z",
         "code": "unknown_task",
@@ -93,7 +95,7 @@ def test_a_rejected_request_is_an_error_with_its_details_decoded() -> None:
         "request_id": "c-1",
         "task_id": OTHER_TASK,
         "details": {"a": 1},
-        "position": "0-9",
+        "position": "3-17-0000cafe",
     }
 
 

@@ -7,11 +7,11 @@ from gateway.outbox import MOST_BYTES, MOST_MESSAGES, SLOW_BYTES, SLOW_MESSAGES,
 
 
 def progress(task: str, number: int) -> Message:
-    return Message("task_progress", f"{task}{number}".encode(), task)
+    return Message("task_progress", f"{task}{number}".encode(), number, task, "generate", True)
 
 
 def other(number: int) -> Message:
-    return Message("task_completed", f"end{number}".encode())
+    return Message("task_completed", f"end{number}".encode(), number, f"t{number}", "generate")
 
 
 def emptied(outbox: Outbox) -> list[bytes]:
@@ -72,8 +72,8 @@ def test_bytes_are_bounded_too_but_one_big_message_passes() -> None:
 def test_progress_gives_way_to_what_must_fit() -> None:
     outbox = Outbox()
     most = b"x" * MOST_BYTES
-    outbox.put(Message("task_progress", most, "a"))
-    outbox.put(Message("task_progress", most, "a"))
+    outbox.put(Message("task_progress", most, 1, "a", "generate", True))
+    outbox.put(Message("task_progress", most, 1, "a", "generate", True))
     outbox.put(other(1))
     assert emptied(outbox) == [most, b"end1"]
 
@@ -100,3 +100,13 @@ def test_a_reader_that_has_caught_up_gets_everything_again() -> None:
     outbox.put(progress("a", 98))
     outbox.put(progress("a", 99))
     assert emptied(outbox) == [b"a98", b"a99"]
+
+
+def test_what_will_be_told_again_is_withdrawn_and_answers_stay() -> None:
+    outbox = Outbox()
+    for message in (progress("a", 1), Message("pong", b"pong"), other(2)):
+        outbox.put(message)
+    outbox.withdraw()
+    assert emptied(outbox) == [b"pong"]
+    outbox.put(other(3))
+    assert emptied(outbox) == [b"end3"]

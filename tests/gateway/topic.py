@@ -1,9 +1,10 @@
 """The progress topic, as `init` creates it and coordinate writes it."""
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -36,6 +37,28 @@ class ProgressTopic:
         """Delete it, with all that is in it."""
         admin = AdminClient({"bootstrap.servers": self.servers})
         admin.delete_topics([self.name])[self.name].result(DEADLINE_SECONDS)
+
+    def forget(self, partition: int, before: int) -> None:
+        """Delete a partition's records before an offset, as retention does."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        where = TopicPartition(self.name, partition, before)
+        (done,) = admin.delete_records([where]).values()
+        done.result(DEADLINE_SECONDS)
+
+    def records(self) -> Iterator[Message]:
+        """All that it holds, partition by partition, as a client that is none of ours reads it."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "none", "enable.partition.eof": True})
+        consumer.assign([TopicPartition(self.name, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
+        ends = 0
+        while ends < PARTITIONS:
+            record = consumer.poll(DEADLINE_SECONDS)
+            assert record is not None, f"{self.name} does not end"
+            if record.error() is None:
+                yield record
+            else:
+                assert record.error().code() == KafkaError._PARTITION_EOF, record.error()
+                ends += 1
+        consumer.close()
 
     def write(self, *events: TaskProgress | RequestRejected | bytes) -> None:
         """Write events where their user's belong, other bytes to partition 0; return once all are durable."""
