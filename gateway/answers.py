@@ -9,30 +9,27 @@ import orjson
 
 from gateway.hub import Hub
 from gateway.messages import Message
-from schemas.events import TaskProgress
+from schemas.events import RequestRejected, TaskProgress
 
 Answer = TaskProgress | dict[str, Any]  # a state of the task, or an `error` message (docs/contract.md)
 
 
 class _Listener:
-    """A reader of the hub that takes the first answer to one request."""
+    """Takes the first answer to one request."""
 
     def __init__(self, task_id: str, request_id: str, answers: Callable[[TaskProgress], bool]) -> None:
         self._task_id, self._request_id, self._answers = task_id, request_id, answers
         self.first: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def wants(self, progress: TaskProgress) -> bool:
-        """Looks at the state itself, and wants no message."""
-        if progress.task_id == self._task_id and self._answers(progress) and not self.first.done():
-            self.first.set_result(progress)
-        return False
-
-    def deliver(self, message: Message) -> None:
-        """A request of this user was rejected; perhaps this one."""
-        if message.type == "error" and not self.first.done():
-            error = orjson.loads(message.text)
-            if error["request_id"] == self._request_id and error["task_id"] == self._task_id:
-                self.first.set_result(error)
+    def heard(self, event: TaskProgress | RequestRejected, message: Message) -> None:
+        """A state of a task, perhaps of this one; or a request that was rejected, perhaps this one."""
+        if self.first.done() or event.task_id != self._task_id:
+            return
+        if isinstance(event, RequestRejected):
+            if event.request_id == self._request_id:
+                self.first.set_result(orjson.loads(message.text))
+        elif self._answers(event):
+            self.first.set_result(event)
 
 
 @contextlib.asynccontextmanager
@@ -41,11 +38,8 @@ async def first_answer(
 ) -> AsyncIterator[asyncio.Future[Answer]]:
     """A future that holds the first answer to a request that is sent inside. answers: whether a state is one."""
     listener = _Listener(task_id, request_id, answers)
-    hub.add(user_id, listener)
-    try:
+    with hub.listening(user_id, listener):
         yield listener.first
-    finally:
-        hub.remove(user_id, listener)
 
 
 async def within(seconds: float, answer: asyncio.Future[Answer]) -> Answer | None:
