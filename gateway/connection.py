@@ -1,64 +1,97 @@
 """One authenticated client: what it asks for, and what it is answered."""
 
-from websockets.asyncio.server import ServerConnection
+from dataclasses import dataclass
+
 from websockets.exceptions import ConnectionClosed
 
 from gateway import client_messages, messages
 from gateway.archive import Archive
+from gateway.authenticator import Authenticator
+from gateway.client_socket import ClientSocket
+from gateway.expiry import Expiry
 from gateway.hub import Hub
+from gateway.limits import LimitReached
 from gateway.positions import Position
 from gateway.selection import Selection
 from gateway.sender import Sender
 from gateway.stream import Stream, now_ms
 from pipeline.metrics import GatewayMetrics
+from pipeline.tokens import Identity, NotAuthenticated
 from schemas.events import FieldError
 
 
-class Connection:
-    """A conversation about one user's tasks."""
+@dataclass(frozen=True)
+class Services:
+    """What all connections share. most_subscriptions: of one connection."""
 
-    __slots__ = ("_channel", "_hub", "_metrics", "_selection", "_sender", "_socket", "_stream", "_user_id")
+    hub: Hub
+    archive: Archive
+    authenticator: Authenticator
+    metrics: GatewayMetrics
+    most_subscriptions: int
+
+
+class Connection:
+    """A conversation about one user's tasks, with that user or an operator."""
+
+    __slots__ = (
+        "_channel",
+        "_expiry",
+        "_identity",
+        "_selection",
+        "_sender",
+        "_services",
+        "_socket",
+        "_stream",
+        "_user_id",
+    )
 
     def __init__(
-        self,
-        socket: ServerConnection,
-        user_id: str,
-        channel: str,
-        hub: Hub,
-        archive: Archive,
-        metrics: GatewayMetrics,
+        self, socket: ClientSocket, identity: Identity, user_id: str, channel: str, services: Services
     ) -> None:
-        self._socket, self._user_id, self._channel = socket, user_id, channel
-        self._hub, self._metrics = hub, metrics
+        self._socket, self._identity, self._user_id, self._channel = socket, identity, user_id, channel
+        self._services = services
         self._selection = Selection(channel)
-        self._sender = Sender(socket, metrics)
-        self._stream = Stream(user_id, hub, archive, self._sender, self._selection, metrics)
+        self._sender = Sender(socket, services.metrics)
+        self._stream = Stream(
+            user_id, services.hub, services.archive, self._sender, self._selection, services.metrics
+        )
+        self._expiry = Expiry(identity.expires_at, self._warn, self._expire)
 
     async def run(self) -> None:
         """Serve the client until the connection is closed."""
-        start = self._stream.start
-        self._sender.put(messages.connection_established(now_ms(), self._user_id, self._channel, start))
+        start, until = self._stream.start, self._identity.expires_at
+        self._sender.put(messages.connection_established(now_ms(), self._user_id, self._channel, start, until))
         try:
             async for frame in self._socket:
                 await self._sender.not_slow()  # no answers to one who does not read them
-                self._receive(frame)
+                await self._receive(frame)
         except ConnectionClosed:
             pass
         finally:
+            self._expiry.stop()
             self._stream.stop()
             await self._sender.stopped()
 
-    def _receive(self, frame: str | bytes) -> None:
+    def send_away(self, retry_seconds: float) -> None:
+        """The gateway ends: say when to connect again, and close."""
+        self._sender.put(messages.shutting_down(now_ms(), retry_seconds))
+        self._sender.end(1001, f"shutting down; connect again in {retry_seconds:.1f} s")
+
+    async def _receive(self, frame: str | bytes) -> None:
         try:
             message = client_messages.parse(frame)
         except client_messages.MessageInvalid as error:
             self._refuse(error.errors)
             return
-        self._metrics.messages_received.labels(message.type).inc()
+        self._services.metrics.messages_received.labels(message.type).inc()
         if isinstance(message, client_messages.Resume):
             self._resume(message.position)
             return
         self._stream.go_on()
+        if isinstance(message, client_messages.Authenticate):
+            await self._renew(message.token)
+            return
         self._answer(message)
 
     def _answer(self, message: client_messages.ClientMessage) -> None:
@@ -71,12 +104,29 @@ class Connection:
                 self._subscribe(message.task_id)
             case client_messages.UnsubscribeTask():
                 self._unsubscribe(message.task_id)
-            case client_messages.Authenticate():
-                text = "this connection is authenticated already"
-                self._sender.put(messages.error_message(now_ms(), "already_authenticated", text))
+
+    async def _renew(self, token: str) -> None:
+        """A new token in place of the one that will expire; a bad one changes nothing."""
+        try:
+            identity = await self._services.authenticator.identify(token)
+            if identity.user_id != self._identity.user_id or not identity.may_read(self._user_id):
+                raise NotAuthenticated("the token is another user's")
+        except NotAuthenticated as error:
+            self._services.metrics.authentication_failures.labels("not_renewed").inc()
+            self._sender.put(messages.error_message(now_ms(), "not_authenticated", error.reason))
+            return
+        self._identity = identity
+        self._expiry.renew(identity.expires_at)
+        self._sender.put(messages.authenticated(now_ms(), identity.user_id, identity.expires_at))
+
+    def _warn(self) -> None:
+        self._sender.put(messages.token_expiring(now_ms(), self._identity.expires_at))
+
+    def _expire(self) -> None:
+        self._sender.end(4401, "the token has expired")
 
     def _refuse(self, errors: tuple[FieldError, ...]) -> None:
-        self._metrics.messages_received.labels("invalid").inc()
+        self._services.metrics.messages_received.labels("invalid").inc()
         self._stream.go_on()
         self._sender.put(messages.invalid_message(now_ms(), errors))
 
@@ -90,7 +140,11 @@ class Connection:
         if not self._knows(task_id):
             self._refuse_unknown(task_id)
             return
-        self._selection.subscribed |= {task_id}
+        subscribed = self._selection.subscribed | {task_id}
+        if len(subscribed) > self._services.most_subscriptions:
+            self._socket.refuse(LimitReached("subscriptions", "too many subscriptions on this connection"))
+            return
+        self._selection.subscribed = subscribed
         self._sender.put(messages.subscribed(now_ms(), task_id))
 
     def _unsubscribe(self, task_id: str) -> None:
@@ -101,7 +155,7 @@ class Connection:
         self._sender.put(messages.unsubscribed(now_ms(), task_id))
 
     def _knows(self, task_id: str) -> bool:
-        task = self._hub.tasks.find_active(self._user_id, task_id)
+        task = self._services.hub.tasks.find_active(self._user_id, task_id)
         return task is not None and self._selection.shows(task.type)
 
     def _refuse_unknown(self, task_id: str) -> None:

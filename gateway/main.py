@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from gateway.archive import Archive
 from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
 from gateway.hub import Hub
+from gateway.origins import Origins
 from gateway.server import GatewayServer, port_refused
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
@@ -39,7 +41,15 @@ Ready = Callable[[Ports], None]
 
 def run(settings: Settings, *, ready: Ready | None = None) -> None:
     """Serve until SIGTERM or SIGINT, as `serve` does.  Raises what `serve` raises."""
+    _allow_files()
     asyncio.run(_serve_until_signalled(settings, ready))
+
+
+def _allow_files() -> None:
+    """As many open files as this process may have: each connection is one, and the usual default is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says unlimited and takes less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve_until_signalled(settings: Settings, ready: Ready | None) -> None:
@@ -64,12 +74,14 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     metrics = GatewayMetrics(registry)
     hub = Hub()
     feed, archive = Feed(settings, hub, metrics), Archive(settings, hub.history)
+    origins = Origins(settings)
     server = GatewayServer(
         settings,
         hub,
         archive,
         metrics,
         authenticator,
+        origins,
         not_ready=lambda: feed.waiting_for or authenticator.waiting_for,
     )
     services = build_services(settings, hub, metrics, authenticator)
@@ -79,6 +91,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         stack.push_async_callback(archive.close)
         services.gateway_port = gateway_port = await stack.enter_async_context(server.listening())
         http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services)))
+        origins.serve_page(http_port)
         host = settings.host
         log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)
         log.info("HTTP API on http://%s:%d", host, http_port)

@@ -111,9 +111,17 @@ def invalid_message(now: int, errors: Iterable[FieldError]) -> Message:
     return error_message(now, "invalid_message", sentence, details={"errors": broken})
 
 
-def connection_established(now: int, user_id: str, channel: str, position: Position) -> Message:
-    """The first message of a connection, and the position after which its messages begin."""
-    fields = {"user_id": user_id, "channel": channel, "position": str(position)}
+def connection_established(now: int, user_id: str, channel: str, position: Position, expires_at: float) -> Message:
+    """The first message of a connection, and the position after which its messages begin.
+
+    expires_at: when the token does, in seconds since the epoch, as below.
+    """
+    fields = {
+        "user_id": user_id,
+        "channel": channel,
+        "position": str(position),
+        "expires_at": rfc3339(int(expires_at * 1000)),
+    }
     return _answer("connection_established", now, fields)
 
 
@@ -126,6 +134,22 @@ def active_tasks(now: int, tasks: Iterable[TaskProgress], position: Position | N
 def resumed(now: int, position: Position) -> Message:
     """From here on come all messages after the position."""
     return _answer("resumed", now, {"position": str(position)})
+
+
+def authenticated(now: int, user_id: str, expires_at: float) -> Message:
+    """A new token has been taken."""
+    return _answer("authenticated", now, {"user_id": user_id, "expires_at": rfc3339(int(expires_at * 1000))})
+
+
+def token_expiring(now: int, expires_at: float) -> Message:
+    """The connection will be closed, unless a new token comes."""
+    return _answer("token_expiring", now, {"expires_at": rfc3339(int(expires_at * 1000))})
+
+
+def shutting_down(now: int, retry_seconds: float) -> Message:
+    """The connection is closed next, and should be opened again after so long."""
+    text = f"the gateway shuts down; connect again in {retry_seconds:.1f} s"
+    return error_message(now, "shutting_down", text, details={"retry_after_seconds": round(retry_seconds, 3)})
 
 
 def pong(now: int) -> Message:

@@ -5,9 +5,9 @@ from collections import deque
 from gateway.messages import Message
 
 SLOW_MESSAGES = 64  # a reader this far behind gets the newest progress of each task
-MOST_MESSAGES = 1_024
-SLOW_BYTES = 1 << 19
-MOST_BYTES = 2 << 20  # and one message more, for one alone may be as big
+MOST_MESSAGES = 512
+SLOW_BYTES = 1 << 16
+MOST_BYTES = 1 << 18  # and one message more, for one alone may be as big
 
 
 class Overflow(Exception):

@@ -5,24 +5,13 @@ import asyncio
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
+from gateway.client_socket import close
 from gateway.messages import Message
 from gateway.outbox import Outbox, Overflow
 from pipeline.metrics import GatewayMetrics
 
-CLOSE_SECONDS = 5.0  # for the closing handshake; then the connection is cut
 STALLED_SECONDS = 60.0  # a client that takes nothing for so long is cut
 STRAIGHT_BYTES = 1 << 14  # that wait in the transport: more, and the client is slow
-MOST_REASON_BYTES = 123  # RFC 6455, section 5.5
-
-
-async def close(socket: ServerConnection, code: int, reason: str) -> None:
-    """Close with a code, and cut the connection where the client does not take it in time."""
-    reason = reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await socket.close(code, reason)
-    except TimeoutError:
-        socket.transport.abort()
 
 
 class Sender:

@@ -1,24 +1,27 @@
 """The port: paths, health, who may come in, and an orderly end. The library websockets speaks the protocol."""
 
-import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from gateway.archive import Archive
 from gateway.authenticator import Authenticator
-from gateway.connection import Connection
+from gateway.client_socket import CLOSE_SECONDS, ClientSocket, close
+from gateway.connection import Connection, Services
 from gateway.handshake import Refused, authenticate
 from gateway.hub import Hub
-from gateway.sender import CLOSE_SECONDS, close
+from gateway.limits import Budget, LimitReached, Limits
+from gateway.origins import Origins
+from gateway.shutdown import shut_down
 from pipeline.errors import RefusedToStart
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
@@ -32,7 +35,9 @@ PATHS = "/ws/tasks/USER/ and /ws/phone-generation/USER/"
 _PATH = re.compile(r"/ws/(tasks|phone-generation)/([^/]+)/")
 _USER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 MOST_CLIENT_MESSAGE_BYTES = 1 << 16
-SHUTDOWN_SECONDS = 1.2
+FORWARDED = "X-Forwarded-For"
+ORIGINS_VARIABLE = variable("allowed_origins")
+TOO_BIG = 1009
 KNOWN_CLOSE_CODES = {1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, 1013, 4401, 4403, 4408, 4429}
 
 
@@ -54,11 +59,14 @@ class GatewayServer:
         archive: Archive,
         metrics: GatewayMetrics,
         authenticator: Authenticator,
+        origins: Origins,
         not_ready: Callable[[], str | None],
     ) -> None:
-        self._settings, self._hub, self._archive, self._metrics = settings, hub, archive, metrics
-        self._authenticator, self._not_ready = authenticator, not_ready
-        self._held = 0
+        self._settings, self._metrics = settings, metrics
+        self._authenticator, self._origins, self._not_ready = authenticator, origins, not_ready
+        self._limits = Limits(settings)
+        self._services = Services(hub, archive, authenticator, metrics, settings.max_subscriptions)
+        self._connections: set[Connection] = set()
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -68,8 +76,9 @@ class GatewayServer:
                 self._handle,
                 self._settings.host,
                 self._settings.gateway_port,
+                create_connection=functools.partial(ClientSocket, self._limits),  # type: ignore[arg-type]
                 process_request=self._answer_http,
-                compression=None,  # 40 KiB a connection
+                compression="deflate" if self._settings.websocket_compression else None,
                 max_size=MOST_CLIENT_MESSAGE_BYTES,
                 close_timeout=CLOSE_SECONDS,
                 server_header=None,
@@ -80,10 +89,10 @@ class GatewayServer:
         try:
             yield next(iter(server.sockets)).getsockname()[1]
         finally:
-            await _shut_down(server)
+            await shut_down(server, self._connections)
 
     def _answer_http(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Health, and 404; None where a WebSocket may open."""
+        """Health, 404 and 403; None where a WebSocket may open."""
         match request.path:
             case "/healthz":
                 return socket.respond(HTTPStatus.OK, "alive\n")
@@ -94,34 +103,55 @@ class GatewayServer:
                 return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n")
         if channel_and_user(request.path) is None:
             return socket.respond(HTTPStatus.NOT_FOUND, f"not found; WebSocket paths are {PATHS}\n")
+        if not self._origins.allow(request.headers.get_all("Origin")):
+            self._metrics.authentication_failures.labels("origin").inc()
+            return socket.respond(HTTPStatus.FORBIDDEN, f"this page's origin is not in {ORIGINS_VARIABLE}\n")
         return None
 
     async def _handle(self, socket: ServerConnection) -> None:
-        self._held += 1
+        assert isinstance(socket, ClientSocket)
         try:
             await self._serve(socket)
         except Refused as refused:
             self._metrics.authentication_failures.labels(refused.cause).inc()
             await close(socket, refused.code, refused.reason)
+        except LimitReached as reached:
+            self._metrics.limits_reached.labels(reached.limit).inc()
+            await close(socket, 4429, reached.text)
         except ConnectionClosed:
             pass
         finally:
-            self._held -= 1
-            code = socket.close_code
-            self._metrics.closes.labels(str(code) if code in KNOWN_CLOSE_CODES else "other").inc()
+            self._count_end(socket)
 
-    async def _serve(self, socket: ServerConnection) -> None:
+    async def _serve(self, socket: ClientSocket) -> None:
         assert socket.request is not None
-        address = channel_and_user(socket.request.path)
-        assert address is not None  # else it was answered 404
-        channel, user_id = address
-        if self._held > self._settings.max_connections:
-            raise Refused(4429, "this gateway holds as many connections as it may", "too_many_connections")
-        if (reason := self._not_ready()) is not None:
-            raise Refused(1013, f"not ready, try again later: {reason}", "not_ready")
-        await authenticate(socket, user_id, self._authenticator)
-        with self._metrics.connections.track_inprogress():
-            await Connection(socket, user_id, channel, self._hub, self._archive, self._metrics).run()
+        channel_user = channel_and_user(socket.request.path)
+        assert channel_user is not None  # else it was answered 404
+        channel, user_id = channel_user
+        budget = Budget(self._limits, self._limits.address(socket.peer, socket.request.headers.get_all(FORWARDED)))
+        socket.check_frame = budget.check_frame
+        with self._limits.connection(budget.address):
+            if (reason := self._not_ready()) is not None:
+                raise Refused(1013, f"not ready, try again later: {reason}", "not_ready")
+            identity = await authenticate(socket, user_id, self._authenticator)
+            budget.user_id = identity.user_id
+            with self._limits.of_user(identity.user_id), self._metrics.connections.track_inprogress():
+                await self._converse(Connection(socket, identity, user_id, channel, self._services))
+
+    async def _converse(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    def _count_end(self, socket: ClientSocket) -> None:
+        code = socket.sent_or_received_code
+        self._metrics.closes.labels(str(code) if code in KNOWN_CLOSE_CODES else "other").inc()
+        if socket.refused is not None:
+            self._metrics.limits_reached.labels(socket.refused.limit).inc()
+        if code == TOO_BIG:
+            self._metrics.limits_reached.labels("message_size").inc()
 
 
 def port_refused(settings: Settings, setting: str, port: int, error: OSError) -> RefusedToStart:
@@ -134,19 +164,3 @@ def port_refused(settings: Settings, setting: str, port: int, error: OSError) ->
         f"cannot listen on {settings.host} port {port}: {error.strerror or error}",
         f"set {variable('host')} or {variable(setting)}",
     )
-
-
-async def _shut_down(server: Server) -> None:
-    """Tell every client 1001, and cut those who do not answer in time."""
-    server.close()
-    waiting = asyncio.ensure_future(server.wait_closed())
-    await asyncio.wait([waiting], timeout=SHUTDOWN_SECONDS)
-    if waiting.done():
-        return
-    for socket in list(server.all_connections):
-        socket.transport.abort()
-    for task in list(server.handler_tasks):  # handshakes that were never finished
-        if not task.done():
-            task.cancel()
-    await asyncio.wait([waiting], timeout=SHUTDOWN_SECONDS / 4)
-    waiting.cancel()

@@ -153,6 +153,7 @@ class Stream:
                     read = await self._archive.read(partition, offset, self._user_id)
                     piece, offset = read.messages, read.read_to
                 for message in piece:
+                    await self._sender.not_slow()
                     self.deliver(message)
                 await self._sender.caught_up()
         except Expired:  # it was there when we began

@@ -88,6 +88,12 @@ class GatewayMetrics:
             ["type"],
             registry=registry,
         )
+        self.limits_reached = Counter(
+            "numberline_websocket_limits_reached",
+            "Connections closed because a limit was reached, by limit.",
+            ["limit"],
+            registry=registry,
+        )
         self.resumes = Counter(
             "numberline_websocket_resumes",
             "Positions that clients came back with, by where what they missed was found.",

@@ -1,12 +1,13 @@
 """The one typed table of settings: ``NUMBERLINE_...`` variables of the environment, and nothing else."""
 
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +19,14 @@ from pipeline.errors import SettingsInvalid
 PREFIX = "NUMBERLINE_"
 Port = Annotated[int, Field(ge=0, le=65535)]
 _CLAIM = r"^[!-~]{1,200}$"
+
+
+def _networks(text: str) -> str:
+    """Refuse what is no list of networks; a ValueError becomes the setting's problem."""
+    for one in text.split(","):
+        if one.strip():
+            ipaddress.ip_network(one.strip())
+    return text
 
 
 def _setting(default: Any, accepts: str, **rules: Any) -> Any:
@@ -114,6 +123,38 @@ class Settings(BaseSettings):
     )
     max_connections: int = _setting(
         10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
+    )
+    max_connections_of_user: int = _setting(
+        100, "WebSocket connections of one user that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
+    )
+    max_connections_of_address: int = _setting(
+        1000, "the same of one address (of IPv6, one /64), 1 to 1000000", ge=1, le=1_000_000
+    )
+    messages_per_minute: int = _setting(
+        600,
+        "WebSocket frames that a client may send a minute on one connection, 10 to 1000000; as many at once",
+        ge=10,
+        le=1_000_000,
+    )
+    messages_per_minute_of_user: int = _setting(
+        6000, "the same on all connections of one user, 10 to 10000000", ge=10, le=10_000_000
+    )
+    messages_per_minute_of_address: int = _setting(
+        60_000, "the same on all connections of one address, 10 to 10000000", ge=10, le=10_000_000
+    )
+    max_subscriptions: int = _setting(
+        1000, "tasks that one WebSocket connection may subscribe to, 1 to 100000", ge=1, le=100_000
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = _setting(
+        "", "proxies whose X-Forwarded-For is believed: addresses or networks, as 10.0.0.0/8, after commas"
+    )
+    allowed_origins: str = _setting(
+        "",
+        "web pages that may call the gateway beside its own: origins as https://HOST, after commas; * for all",
+        pattern=r"^(\*|https?://[^\s,/]+/?(\s*,\s*https?://[^\s,/]+/?)*)?$",
+    )
+    websocket_compression: bool = _setting(
+        False, "whether WebSocket clients may ask for compression (permessage-deflate): 0 or 1"
     )
     http_url: str | None = _setting(
         None,

@@ -21,6 +21,7 @@ LEEWAY_SECONDS = 10
 MAX_REQUEST_TOKEN_SECONDS = 24 * 3600
 MOST_TOKEN_CHARACTERS = 8_192
 _USER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
 _TIME_LIMIT = 2**53  # a JSON number beyond it is no time, and no float
 
 
@@ -102,7 +103,7 @@ def verify(rules: TokenRules, token: str, at: float, keys: KeySet | None = None)
         raise NotAuthenticated("the token authorizes one request on Kafka and nothing else")
     scope = claims.get("scope")
     scopes = scope.split() if isinstance(scope, str) else []
-    expires_at = float(claims["exp"] + LEEWAY_SECONDS)
+    expires_at = float(min(claims["exp"] + LEEWAY_SECONDS, _LAST_SECOND))
     return Identity(str(claims["sub"]), expires_at, rules.operator_scope in scopes)
 
 

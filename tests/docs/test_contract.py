@@ -104,9 +104,11 @@ def test_messages_from_the_server() -> None:
         *(messages.task_message(event, at) for event in (started(), progressed(2))),
         *(messages.task_message(ended(5, end), at) for end in ("completed", "failed", "cancelled")),
         messages.rejected_message(rejected(), at),
-        messages.connection_established(now, "ada", "tasks", at),
+        messages.connection_established(now, "ada", "tasks", at, 0.0),
         messages.active_tasks(now, [], at),
         messages.resumed(now, at),
+        messages.authenticated(now, "ada", 0.0),
+        messages.token_expiring(now, 0.0),
         messages.subscribed(now, task),
         messages.unsubscribed(now, task),
         messages.pong(now),
@@ -137,7 +139,7 @@ def test_close_codes() -> None:
     assert shown == server.KNOWN_CLOSE_CODES - UNDOCUMENTED_CLOSE_CODES
     text = "".join(path.read_text() for path in (ROOT / "gateway").glob("*.py"))
     for code in shown - {1001, 1009}:  # these two are the library's
-        assert re.search(rf"(Refused|_end)\({code},", text), code
+        assert re.search(rf"(Refused|end|close|fail)\((socket, )?{code},", text), code
 
 
 def text_of(node: ast.expr | None) -> list[str]:

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.archive import Archive
 from gateway.authenticator import Authenticator
 from gateway.hub import Hub
+from gateway.origins import Origins
 from gateway.positions import Position
 from gateway.server import GatewayServer
 from pipeline.metrics import GatewayMetrics
@@ -59,12 +60,14 @@ async def running_gateway(archive: Settings = NOWHERE, **settings: Any) -> Async
     """A gateway on a free port. archive: where it reads back what it does not remember."""
     gateway = Gateway()
     reading_back = Archive(archive, gateway.hub.history)
+    made = Settings(**{"gateway_port": 0, **settings})
     server = GatewayServer(
-        Settings(**{"gateway_port": 0, **settings}),
+        made,
         gateway.hub,
         reading_back,
         GatewayMetrics(gateway.registry),
         Authenticator(RULES),
+        Origins(made),
         not_ready=lambda: gateway.not_ready,
     )
     async with server.listening() as gateway.port:

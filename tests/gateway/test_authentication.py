@@ -19,6 +19,7 @@ async def test_a_token_in_the_header_opens_the_users_channel(gateway: Gateway) -
             "user_id": "ann",
             "channel": "tasks",
             "position": "0--1-00000000",
+            "expires_at": message["expires_at"],
         }
 
 

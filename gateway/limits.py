@@ -1,0 +1,153 @@
+"""How many connections and frames one client, one user and one address may have. No I/O."""
+
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.address import client_address, is_trusted, networks_of
+from pipeline.settings import Settings
+
+SOCKETS_A_CONNECTION = 2  # that an address may have open: some are always coming or going
+MOST_BUCKETS = 100_000  # the one that was used longest ago is forgotten; it would be full again by then
+
+
+@dataclass
+class LimitReached(Exception):
+    """One more than is allowed. limit: its name, as metrics have it; text: for the client."""
+
+    limit: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Bucket:
+    """A token bucket: so many at once, and as many again within a minute."""
+
+    __slots__ = ("_at", "_left", "_most")
+
+    def __init__(self, most: int, now: float) -> None:
+        self._most, self._left, self._at = most, float(most), now
+
+    def take(self, now: float) -> bool:
+        """One more at a moment in seconds; whether it is allowed."""
+        self._left = min(self._most, self._left + (now - self._at) * self._most / 60)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class _Buckets:
+    """Buckets by name. They outlive connections, so that connecting again does not fill one."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, name: str, now: float) -> bool:
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = Bucket(self._most, now)
+            if len(self._buckets) > MOST_BUCKETS:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(name)
+        return bucket.take(now)
+
+
+class Limits:
+    """What all connections of a gateway share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._trusted = networks_of(settings.trusted_proxies)
+        self._held = 0
+        self._by_peer: dict[str, int] = {}
+        self._by_address: dict[str, int] = {}
+        self._by_user: dict[str, int] = {}
+        self._frames_of_address = _Buckets(settings.messages_per_minute_of_address)
+        self._frames_of_user = _Buckets(settings.messages_per_minute_of_user)
+
+    def opened(self, peer: str) -> bool:
+        """A TCP connection, before anything is known of it but where it comes from; whether it may stay."""
+        self._by_peer[peer] = self._by_peer.get(peer, 0) + 1
+        most = SOCKETS_A_CONNECTION * self._settings.max_connections_of_address
+        return self._by_peer[peer] <= most or is_trusted(peer, self._trusted)
+
+    def lost(self, peer: str) -> None:
+        """It is closed."""
+        self._by_peer[peer] -= 1
+        if not self._by_peer[peer]:
+            del self._by_peer[peer]
+
+    def address(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Whose connection it is, once its handshake is here. forwarded: the headers X-Forwarded-For."""
+        return client_address(peer, forwarded, self._trusted)
+
+    @contextlib.contextmanager
+    def connection(self, address: str) -> Iterator[None]:
+        """A connection of an address, from its handshake on.  Raises LimitReached."""
+        if self._held >= self._settings.max_connections:
+            raise LimitReached("connections", "this gateway holds as many connections as it may")
+        self._held += 1
+        try:
+            text = "as many connections as one address may have"
+            most = self._settings.max_connections_of_address
+            with _counted(self._by_address, address, most, LimitReached("connections_address", text)):
+                yield
+        finally:
+            self._held -= 1
+
+    @contextlib.contextmanager
+    def of_user(self, user_id: str) -> Iterator[None]:
+        """The same of a user, once it is known.  Raises LimitReached."""
+        text = "as many connections as one user may have"
+        with _counted(
+            self._by_user, user_id, self._settings.max_connections_of_user, LimitReached("connections_user", text)
+        ):
+            yield
+
+    def bucket(self, now: float) -> Bucket:
+        """For the frames of one connection."""
+        return Bucket(self._settings.messages_per_minute, now)
+
+    def check_frame(self, own: Bucket, address: str, user_id: str | None, now: float) -> None:
+        """One more frame from a client, of whatever kind.  Raises LimitReached."""
+        if not own.take(now):
+            raise LimitReached("messages", "too many messages on this connection")
+        if not self._frames_of_address.take(address, now):
+            raise LimitReached("messages_address", "too many messages from this address")
+        if user_id is not None and not self._frames_of_user.take(user_id, now):
+            raise LimitReached("messages_user", "too many messages of this user")
+
+
+class Budget:
+    """The frames of one connection. user_id: once it is known."""
+
+    __slots__ = ("_limits", "_own", "address", "user_id")
+
+    def __init__(self, limits: Limits, address: str) -> None:
+        self._limits, self.address = limits, address
+        self._own = limits.bucket(time.monotonic())
+        self.user_id: str | None = None
+
+    def check_frame(self) -> None:
+        """One more.  Raises LimitReached."""
+        self._limits.check_frame(self._own, self.address, self.user_id, time.monotonic())
+
+
+@contextlib.contextmanager
+def _counted(held: dict[str, int], name: str, most: int, reached: LimitReached) -> Iterator[None]:
+    if held.get(name, 0) >= most:
+        raise reached
+    held[name] = held.get(name, 0) + 1
+    try:
+        yield
+    finally:
+        held[name] -= 1
+        if not held[name]:
+            del held[name]
