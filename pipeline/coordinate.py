@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.errors import Unreadable
-from pipeline.progress import progress_after
+from pipeline.progress import due, progress_after
 from pipeline.task import Task
 from schemas import codec
 from schemas.events import (
@@ -77,7 +77,8 @@ def decide(task: Task, event: TaskEvent, at: int) -> Decision:
     batches = tuple(after.planned(batch) for batch in range(task.sent, after.sent))
     if isinstance(event, CancelRequested) and task.submitted is None:
         return Decision(progress=_unknown(event, at), after=after)
-    return Decision(batches, progress_after(after, event, at), after, sent_before=task.sent)
+    progress = progress_after(after, event, at) if due(task, after, event, at) else None
+    return Decision(batches, progress, after, sent_before=task.sent)
 
 
 def redrive(task: Task) -> Decision:

@@ -56,6 +56,7 @@ class Task:
     facts: int = 0
     submitted: Submission | None = None
     started_at: int = 0
+    latest_at: int = 0  # the greatest record time of its facts, ms since the epoch
     refusals: frozenset[bytes] = frozenset()
     cancel_request: str | None = None  # request_id of the cancel in force
     batches: FrozenBitMap = field(default_factory=FrozenBitMap)  # stored, judged or failed
@@ -69,7 +70,7 @@ class Task:
 
     def with_fact(self, event: TaskEvent, at: int, sent: int) -> "Task":
         """One more fact; `sent` as it was before it. The order of facts does not matter."""
-        more = replace(self, facts=self.facts + 1)
+        more = replace(self, facts=self.facts + 1, latest_at=max(self.latest_at, at))
         match event:
             case TaskSubmitted() | ValidationSubmitted():
                 return replace(more, submitted=event, started_at=at)

@@ -64,7 +64,7 @@ class Coordinating:
     async def at(self, event: events.TaskEvent, offset: int) -> None:
         """Run the step on the record of an offset, whose time follows from it."""
         self.calls.clear()
-        await self.step(record_of(event, topics.TASK_EVENTS, b"ann", offset, 1_700_000_000_000 + offset))
+        await self.step(record_of(event, topics.TASK_EVENTS, b"ann", offset, 1_700_000_000_000 + 100 * offset))
 
     def happened(self) -> list[str]:
         """The calls of the last event, in words; audit records are left out."""

@@ -199,7 +199,7 @@ class Instance:
             topic=INPUT[step],
             partition=partition,
             offset=self.position,
-            timestamp=1000 + self.position,
+            timestamp=1000 + 30 * self.position,
             key=None,
             value=entry if isinstance(entry, bytes) else None,
             headers=(),

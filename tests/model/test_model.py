@@ -54,7 +54,7 @@ def test_a_violation_shrinks_to_a_short_walk() -> None:
 def test_a_walk_repeats_from_its_schedule() -> None:
     """The same scenario and schedule give the same world, so a reported trace can be followed."""
     findings = search(replace(Rules(), redrive=False), 1, 3_000, until_found=True)
-    ((scenario, schedule),) = findings.shortest.values()
+    (scenario, schedule), *_ = findings.shortest.values()
 
     def again() -> World:
         return walk(Rules(), scenario, schedule)[0]
