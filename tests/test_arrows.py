@@ -47,6 +47,7 @@ HOMES = {
     "starlette": {"gateway.api"},  # what fastapi stands on
     "urllib3": {"embedded"},
     "uvicorn": {"gateway.api.server"},
+    "uvloop": {"agents.run"},
     "websockets": {"gateway", "numberline"},
 }
 
