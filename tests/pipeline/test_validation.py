@@ -208,7 +208,7 @@ def test_a_task_is_judged_when_it_has_ended_and_is_whole() -> None:
     assert refused is not None
     assert (refused.code, refused.body_hash) == ("task_running", source.body_hash)
     assert refused.message == "task_id: is still running; ask again, with another request_id, when it has ended"
-    progress = decide(running.with_fact(stored(0), AT, 2), stored(1), AT).progress
+    progress = decide(running.with_fact(stored(0), AT, 2), stored(1), AT + 100).progress
     assert isinstance(progress, TaskProgress)
     ended = replace(progress, processed_items=600)
     assert refused_while_running(source, Task(), running, ended) is None
