@@ -8,13 +8,9 @@ from agents.faust_workarounds import Table
 from pipeline.errors import BatchImpossible
 from pipeline.prefixes import AreaCode
 from schemas import codec, events
+from schemas.identity import prefix_key
 
 POLL_SECONDS = 0.02
-
-
-def prefix_key(area_code: str, version: int) -> bytes:
-    """Key of an area code's data in one version, on the topic and in the table."""
-    return f"{area_code}|{version}".encode()
 
 
 class Load:

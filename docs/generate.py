@@ -29,7 +29,8 @@ schemas in `schemas/avro/`; `requests` takes JSON as well, and `deadletters` hol
 default) of the area code, user id or task|batch, modulo the count: `schemas/partitions.py`. Records of
 `prefixes` go to the partition of their area code, `current` to partition 0; a dead letter's partition follows
 from the number of the partition that it comes from. Producers of requests may choose any partition. The
-"import" that writes `prefixes` beside `init` is not there yet.
+"import" that writes `prefixes` is `numberline prefixes`: each version of the data is one record an area code, then
+`current`; a version long superseded is deleted by tombstones.
 
 ## Changelogs
 

@@ -5,7 +5,9 @@ NumberlineError (pipeline.errors)
 ├── TaskFailed          a task ended without all its numbers
 ├── RequestRefused      a request was answered with an error
 ├── NumbersInvalid      a file or a list of numbers cannot be taken; nothing was changed
-└── WorkersRunning      what is to be done needs all workers stopped
+├── WorkersRunning      what is to be done needs all workers stopped
+├── ImportRefused       a prefix file is broken or does not fit; the data stays as it was
+└── VersionUnknown      there is no such version of the prefix data
 """
 
 from dataclasses import dataclass
@@ -86,3 +88,27 @@ class WorkersRunning(NumberlineError):
 
     def __str__(self) -> str:
         return f"{self.count} workers are running: stop them all, then do this again"
+
+
+@dataclass
+class ImportRefused(NumberlineError):
+    """A prefix file that is not imported: which, what is wrong with it, and what to do."""
+
+    file: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}\n{self.remedy}".rstrip() + "\nNothing was changed."
+
+
+@dataclass
+class VersionUnknown(NumberlineError):
+    """A version of the prefix data that is not there. known: those that are."""
+
+    version: int
+    known: list[int]
+
+    def __str__(self) -> str:
+        there = ", ".join(map(str, self.known)) or "none"
+        return f"there is no version {self.version} of the prefix data; there are: {there}"

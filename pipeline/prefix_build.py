@@ -23,6 +23,7 @@ class PrefixRow:
     timezone: str
     carrier: str
     line_type: str
+    rate_center: str = ""
 
 
 @cache
@@ -51,8 +52,8 @@ def fictional_row(area_code: str, rows: list[PrefixRow]) -> PrefixRow:
     )
 
 
-def with_fictional(rows: Iterable[PrefixRow]) -> dict[str, list[PrefixRow]]:
-    """Area code -> its rows, in the order of the file, the fictional one last; area codes sorted.
+def by_area_codes(rows: Iterable[PrefixRow]) -> dict[str, list[PrefixRow]]:
+    """Area code -> its rows, in the order of the file; area codes sorted.
 
     Whoever a file gives the block of the fictional numbers to, they are nobody's.
     """
@@ -63,7 +64,12 @@ def with_fictional(rows: Iterable[PrefixRow]) -> dict[str, list[PrefixRow]]:
             row = replace(row, blocks=row.blocks & ~block_bits("0"))
         if row.blocks:
             found.append(row)
-    return {code: [*found, fictional_row(code, found)] for code, found in sorted(by_area_code.items())}
+    return dict(sorted(by_area_code.items()))
+
+
+def with_fictional(rows: Iterable[PrefixRow]) -> dict[str, list[PrefixRow]]:
+    """The same with the row of the fictional numbers as each area code's last."""
+    return {code: [*found, fictional_row(code, found)] for code, found in by_area_codes(rows).items()}
 
 
 def prefix_events(by_area_code: dict[str, list[PrefixRow]], version: int, first_id: int) -> Iterator[PrefixBlocks]:
@@ -74,6 +80,7 @@ def prefix_events(by_area_code: dict[str, list[PrefixRow]], version: int, first_
         timezone, timezones = _coded(row.timezone for row in rows)
         carrier, carriers = _coded(row.carrier for row in rows)
         line_type, line_types = _coded(row.line_type for row in rows)
+        rate_center, rate_centers = _coded(row.rate_center for row in rows)
         yield PrefixBlocks(
             area_code=area_code,
             version=version,
@@ -90,6 +97,8 @@ def prefix_events(by_area_code: dict[str, list[PrefixRow]], version: int, first_
             carrier=carrier,
             line_type_names=line_types,
             line_type=line_type,
+            rate_center_names=rate_centers,
+            rate_center=rate_center,
         )
         first_id += len(rows)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pipeline import numbering
 from schemas.events import Filters, PrefixBlocks
 
-ATTRIBUTES = ("country", "state", "timezone", "carrier", "line_type")
+ATTRIBUTES = ("country", "state", "timezone", "carrier", "line_type", "rate_center")
 FILTER_OF = {
     "country": "countries",
     "state": "states",
@@ -73,6 +73,13 @@ class PrefixRows:
         return self._held
 
 
+def _coded(names: tuple[str, ...], codes: bytes, rows: int) -> Coded:
+    """A column of an event; events of before it was there have none."""
+    if not names:
+        return Coded(("",), np.zeros(rows, np.uint16))
+    return Coded(names, np.frombuffer(codes, "<u2"))
+
+
 class AreaCode:
     """The prefix data of one area code in one version: who holds a number, which numbers match."""
 
@@ -83,7 +90,7 @@ class AreaCode:
             nxx=np.frombuffer(event.nxx, "<u2"),
             blocks=np.frombuffer(event.blocks, "<u2"),
             attributes={
-                name: Coded(getattr(event, f"{name}_names"), np.frombuffer(getattr(event, name), "<u2"))
+                name: _coded(getattr(event, f"{name}_names"), getattr(event, name), len(event.nxx) // 2)
                 for name in ATTRIBUTES
             },
         )

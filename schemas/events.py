@@ -376,6 +376,8 @@ class PrefixBlocks:
     carrier: bytes
     line_type_names: tuple[str, ...]
     line_type: bytes
+    rate_center_names: tuple[str, ...] = ()
+    rate_center: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,3 +16,8 @@ def record_task_id(topic: str, partition: int, offset: int) -> str:
     A request_id has no slash, so no task of a user can have the same id.
     """
     return str(uuid.uuid5(NAMESPACE, f"{topic}/{partition}/{offset}"))
+
+
+def prefix_key(area_code: str, version: int) -> bytes:
+    """Key of an area code's prefix data in one version, on the topic and in the table."""
+    return f"{area_code}|{version}".encode()

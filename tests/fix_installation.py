@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import secrets
@@ -21,7 +20,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 from embedded import Kafka, Postgres
 from embedded.ports import free_port
 from numberline.client import Client
-from numberline.setup import database, prefixes, topics
+from numberline.prefixes import release, versions
+from numberline.setup import database, topics
 from numberline.setup.init import init
 from pipeline.prefix_build import PrefixRow
 from pipeline.settings import Settings
@@ -212,10 +212,19 @@ def make_small_installation(
     database.remember_partitions(url, PARTITIONS)
     servers, namespace = kafka.bootstrap_servers, made.settings.namespace
     asyncio.run(topics.create_topics(servers, namespace, PARTITIONS, 1))
-    target = prefixes.Installation(url, servers, namespace, PARTITIONS)
-    asyncio.run(prefixes.load(target, "small", hashlib.sha256(b"small").digest(), lambda: rows))
+    load_rows(made.settings, rows)
     with made.gateway():
         yield made
+
+
+def load_rows(settings: Settings, rows: Iterable[PrefixRow]) -> versions.Version:
+    """Make these rows the current version of the prefix data."""
+    data: dict[str, list[PrefixRow]] = {}
+    for row in rows:
+        data.setdefault(row.area_code, []).append(row)
+    origin = versions.Origin(versions.IMPORTED, "rows of a test", b"")
+    with versions.locked(settings, wait=True) as connection:
+        return release.release(settings, connection, release.propose(origin, {}, data), lambda _: None)
 
 
 SMALL_ROWS = [

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from bench.part import Bench, Measured, Part
 from bench.results import Figure
 from bench.stats import median
-from numberline.setup.prefixes import SHIPPED, read_rows
+from numberline.prefixes.shipped import SHIPPED, read_rows
 from pipeline import draw
 from pipeline.allocate import Spaces, allocated, draw_batch
 from pipeline.enrich import enrich

@@ -8,6 +8,7 @@ from numberline.cli.audit import audit
 from numberline.cli.capacity import capacity
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.ledger import ledger
+from numberline.cli.prefixes import prefixes
 from numberline.cli.processes import gateway, init, settings_table, up, worker
 from numberline.cli.quota import quota
 from numberline.cli.redrive import redrive
@@ -39,9 +40,10 @@ COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
     *(redrive, deadletters, ledger),
-    *(capacity, suppress, quota, audit),
+    *(capacity, prefixes, suppress, quota, audit),
     *(token, verify),
 )
+
 for command in COMMANDS:
     cli.add_command(command)
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from numberline.setup import database, prefixes, topics
+from numberline.prefixes.shipped import load_shipped
+from numberline.setup import database, topics
 from pipeline.settings import Settings
 
 
@@ -19,6 +20,5 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
         )
     )
     say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
-    installation = prefixes.Installation(url, settings.kafka_bootstrap_servers, settings.namespace, partitions)
-    version = asyncio.run(prefixes.load_shipped(installation))
+    version = load_shipped(settings)
     say(f"prefix data: version {version.version}, {version.rows:,} rows")

@@ -170,7 +170,7 @@ import agents.run, gateway.main, numberline.setup.init, numberline.setup.databas
 from importlib import resources
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from numberline.setup.prefixes import SHIPPED, read_rows
+from numberline.prefixes.shipped import SHIPPED, read_rows
 import schemas.codec
 config = Config()
 config.set_main_option("script_location", str(database.MIGRATIONS))

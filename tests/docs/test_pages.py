@@ -18,6 +18,7 @@ MARKS = {
     "USER": "ada",
     "FILE": "numbers.csv",
     "LETTER": "requests/0/17",
+    **dict.fromkeys(("VERSION", "BEFORE", "AFTER"), "1"),
 }
 COMMAND = re.compile(r"(?:^|[\s(])numberline ([a-z]+[^|)#\n]*)", re.MULTILINE)
 PATH = re.compile(r"(?:schemas|pipeline|agents|gateway|numberline|embedded|bench|chaos|tests|docs|deploy)/[\w./-]*")

@@ -3,7 +3,10 @@
 import csv
 import gzip
 
+from numberline.prefixes import reference
 from pipeline import numbering
+from pipeline.line_types import scores
+from schemas.requests import LINE_TYPES
 from tests.docs.pages import ROOT, names, page, tables
 
 README = page("numberline/data/README.md")
@@ -31,7 +34,20 @@ def test_the_figures_are_those_of_the_file() -> None:
         f"empty in {sum(not row['country'] for row in rows)} rows",
     ):
         assert sentence in README.text
-    ((*columns,),) = tables(README.text)
+    columns, _ = tables(README.text)
     assert [names(row[0])[0] for row in columns] == list(rows[0])
     assert {row["line_type"] for row in rows} == {"wireless", "voip", "landline"}
     assert not {row["state"] for row in rows if row["country"] not in ("US", "CA")} - {""}
+
+
+def test_the_measure_of_the_line_types_is_the_one_that_is_printed() -> None:
+    """docs/prefix-data.md against `numberline prefixes line-types`."""
+    classifier, labels = reference.line_types(), reference.labels()
+    measured = [
+        [part, one, str(score.labelled), f"{score.recall:.1%}", f"{score.precision:.1%}"]
+        for part, chosen in (("all", labels), ("held out", [label for label in labels if label.held_out]))
+        for one, score in scores(classifier, chosen).items()
+    ]
+    (shown,) = tables(page("docs/prefix-data.md").section("Line types"))
+    assert shown == measured
+    assert {row[1] for row in shown} == set(LINE_TYPES)

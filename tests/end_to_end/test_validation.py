@@ -1,7 +1,5 @@
 """Requests of type validate on real servers: a verdict on each number, exact counts, and the newest one shown."""
 
-import asyncio
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -9,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from numberline.setup import prefixes
 from pipeline.prefix_build import PrefixRow
 from schemas import codec, events
 from schemas.identity import task_id
-from tests.fix_installation import PARTITIONS, SMALL_ROWS, Installation
+from tests.fix_installation import SMALL_ROWS, Installation, load_rows
 from tests.processes import Process, wait_until
 
 RUN = (
@@ -278,9 +275,7 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
             PrefixRow("201", 201, 0b1, "US", "NJ", "America/New_York", "NEWCOMER", "voip"),
             *SMALL_ROWS[2:],
         ]
-        url = settings.database_url.get_secret_value()
-        target = prefixes.Installation(url, settings.kafka_bootstrap_servers, settings.namespace, PARTITIONS)
-        asyncio.run(prefixes.load(target, "other", hashlib.sha256(b"other").digest(), lambda: changed))
+        load_rows(settings, changed)
         wait_until(
             lambda: (
                 there.ending(validation("hugo", numbers=["+12012010000"]))["result_data"]["prefix_data_version"]
