@@ -40,7 +40,7 @@ bench: $(READY)  ## measure, and write docs/benchmarks/
 	$(BIN)/python -m bench
 
 chaos: $(READY)  ## kill everything in turn while numbers are made; SEED=n repeats a schedule
-	$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m chaos run $(if $(SEED),--seed $(SEED))
 
 clean:  ## remove the environment and all local state
 	rm -rf $(VENV) .numberline

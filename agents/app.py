@@ -27,12 +27,15 @@ from agents.usage import UsageTeller, tell_at_rebalances
 from agents.verdicts import VerdictStore
 from pipeline.dead_letters import Limit
 from pipeline.metrics import WorkerMetrics
-from pipeline.settings import Settings
+from pipeline.settings import Settings, heartbeat_seconds
 from schemas import topics
 
 MEBIBYTE = 1 << 20
 # without them rocksdict's block cache alone is 2 GiB a partition
 ROCKSDB_OPTIONS = {"block_cache_size": 8 * MEBIBYTE, "write_buffer_size": 4 * MEBIBYTE, "max_open_files": 64}
+
+# how long the others wait for a member that still finishes a batch; one that is gone has lost its session first
+REBALANCE_SECONDS = 10.0
 
 
 def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
@@ -108,6 +111,7 @@ def _build_app(settings: Settings, partitions: int) -> Any:
         settings.namespace,
         version=1,  # the application's id is then the namespace, without a suffix
         broker="kafka://" + settings.kafka_bootstrap_servers.replace(",", ";"),
+        broker_client_id=settings.worker_id,  # what the broker's tools show of a member of the group
         store="rocksdb://",
         datadir=str(settings.state_dir.absolute() / "workers" / settings.worker_id),
         topic_partitions=partitions,
@@ -119,9 +123,10 @@ def _build_app(settings: Settings, partitions: int) -> Any:
         agent_supervisor=mode.CrashingSupervisor,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=0.5,
+        consumer_group_instance_id=settings.worker_id,  # static (KIP-345): F9 of docs/faust.md
         broker_session_timeout=settings.session_timeout_seconds,
-        broker_heartbeat_interval=min(1.0, settings.session_timeout_seconds / 3),
-        broker_rebalance_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=heartbeat_seconds(settings),
+        broker_rebalance_timeout=max(REBALANCE_SECONDS, settings.session_timeout_seconds),
         stream_wait_empty=True,
         stream_recovery_delay=0,
         producer_linger=0,

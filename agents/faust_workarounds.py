@@ -4,18 +4,24 @@
 tests/agents/test_faust_workarounds.py holds each by a test that fails without it.
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import faust
+import mode
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
 log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.02  # between two looks for partitions to fetch from
 
 
 def install() -> None:
@@ -27,6 +33,9 @@ def install() -> None:
     _f3_fetch_only_active_partitions()
     _f3_seek_before_resuming()
     _f7_end_when_records_are_gone()
+    _f8_commit_before_partitions_go()
+    _f9_leave_though_static()
+    _f10_no_fixed_sleeps()
     install.done = True  # type: ignore[attr-defined]
 
 
@@ -61,15 +70,21 @@ def _f1_commit_only_what_is_acked() -> None:
         self.callback = callback
 
     async def perform_seek(self: Any) -> None:
+        if self.flow_active:
+            await seek_to_last_commit(self)
+        # else a fetch that a rebalance or the end cut short: the last commit is still to come (F8), and whoever
+        # resumes the flow has sought
+
+    async def seek_to_last_commit(self: Any) -> None:
         self._in_flight.clear()  # everything not committed is delivered again
         self._next_offset.clear()
         await seek(self)
 
     async def on_partitions_revoked(self: Any, revoked: set[Any]) -> None:
+        await revoked_(self, revoked)  # waits for what is at work, and commits it (F8)
         for partition in revoked:
             self._in_flight.pop(partition, None)
             self._next_offset.pop(partition, None)
-        await revoked_(self, revoked)
 
     def _new_offset(self: Any, partition: Any) -> Any:
         self._acked[partition].clear()
@@ -82,6 +97,7 @@ def _f1_commit_only_what_is_acked() -> None:
 
     Consumer.__init__ = __init__
     Consumer.perform_seek = perform_seek
+    Consumer.seek_to_last_commit = seek_to_last_commit
     Consumer.on_partitions_revoked = on_partitions_revoked
     Consumer._new_offset = _new_offset
     Consumer.ack = ack_
@@ -117,7 +133,7 @@ def _f3_seek_before_resuming() -> None:
         if app.consumer_generation_id != generation_id:
             return
         if assignment:
-            await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
+            await self._wait(consumer.seek_to_last_commit(), timeout=app.conf.broker_request_timeout)
         changelogs = {partition for partition in assignment if self._is_changelog_tp(partition)}
         await _pause(consumer, changelogs - self.standby_tps)
         self.completed.set()
@@ -170,6 +186,69 @@ def _f7_end_when_records_are_gone() -> None:
         await_reset(self, strategy)
 
     TopicPartitionState.await_reset = await_reset_
+
+
+def _f8_commit_before_partitions_go() -> None:
+    """F8: the last commit, before a rebalance or the end, leaves out what was acked since the one before.
+
+    At a rebalance Faust forgets what is acked, then commits; a fetch that is cut short seeks, and forgets as well;
+    and where a commit is under way already, the last one returns without doing anything. Each way up to a commit
+    interval of work is done again.
+    """
+
+    def _filter_tps_with_pending_acks(self: Any, topics: Any = None) -> list[Any]:
+        return [tp for tp in self._next_offset if topics is None or tp in topics or tp.topic in topics]
+
+    async def commit_and_end_transactions(self: Any) -> None:
+        await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
+
+    Consumer._filter_tps_with_pending_acks = _filter_tps_with_pending_acks
+    Consumer.commit_and_end_transactions = commit_and_end_transactions
+
+
+def _f9_leave_though_static() -> None:
+    """F9: a static member (KIP-345) leaves no group when it closes, and its partitions wait for its session to end.
+
+    Static, so that a worker that was killed and starts again takes its place without a rebalance. One that ends
+    properly leaves by its member id, so that the others take over at once.
+    """
+    leave = GroupCoordinator._maybe_leave_group
+
+    async def _maybe_leave_group(self: Any) -> None:
+        static, self._group_instance_id = self._group_instance_id, None
+        try:
+            await leave(self)
+        finally:
+            self._group_instance_id = static
+
+    GroupCoordinator._maybe_leave_group = _maybe_leave_group
+
+
+def _f10_no_fixed_sleeps() -> None:
+    """F10: fixed seconds: before a worker's tables start, where nothing is to be fetched yet, and at the end."""
+
+    async def on_start(self: Any) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+    wait_next_records = Consumer._wait_next_records
+
+    async def _wait_next_records(self: Any, timeout: float) -> Any:
+        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
+            await asyncio.sleep(IDLE_SECONDS)
+            return {}, self._get_active_partitions()
+        return await wait_next_records(self, timeout)
+
+    def _gather_all(self: Any) -> None:
+        if rest := asyncio.all_tasks(self.loop):
+            for task in rest:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(rest, timeout=1.0))
+
+    mode.Worker._gather_all = _gather_all
+    TableManager.on_start = on_start
+    Consumer._wait_next_records = _wait_next_records
 
 
 class App(faust.App):

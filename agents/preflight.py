@@ -19,6 +19,13 @@ SELECT code FROM generate_series(200, 999) AS code
 WHERE EXISTS (SELECT FROM numbers WHERE number >= (1000 + code) * 10000000::bigint
     AND number < (1001 + code) * 10000000::bigint)
 """
+# what the steps do, by table
+MISSING_RIGHTS = """
+SELECT right_ || ' on ' || name FROM (VALUES
+    ('installation', 'SELECT'), ('batches', 'SELECT'), ('batches', 'INSERT'), ('numbers', 'SELECT'),
+    ('numbers', 'INSERT'), ('task_states', 'SELECT'), ('task_states', 'INSERT'), ('task_states', 'UPDATE')
+) AS needed (name, right_) WHERE NOT has_table_privilege(name, right_)
+"""
 RUN_INIT = "Run `numberline init` with the same environment."
 
 
@@ -75,6 +82,11 @@ def _some(area_codes: list[str]) -> str:
 def _look_at_database(settings: Settings) -> tuple[int | None, tuple[str, ...]]:
     try:
         with psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10) as connection:
+            if missing := [right for (right,) in connection.execute(MISSING_RIGHTS)]:
+                raise RefusedToStart(
+                    f"PostgreSQL does not let {connection.info.user} work: it lacks {', '.join(missing)}",
+                    f"Grant it that, or name another role in {variable('database_url')}.",
+                )
             row = connection.execute("SELECT partitions FROM installation").fetchone()
             area_codes = tuple(str(code) for (code,) in connection.execute(AREA_CODES))
     except psycopg.errors.UndefinedTable:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure
-from pipeline.settings import Settings
+from pipeline.settings import Settings, heartbeat_seconds
 from pipeline.views import result_view
 from schemas import codec, events, topics
 from schemas.topics import MEBIBYTE
@@ -64,8 +64,9 @@ class Projection:
             # one answer of the broker for all that moves meanwhile, and not one a record
             fetch_min_bytes=MEBIBYTE,
             fetch_max_wait_ms=int(PAUSE_SECONDS * 1000),
+            group_instance_id=self._settings.worker_id,
             session_timeout_ms=int(self._settings.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=int(self._settings.session_timeout_seconds * 1000 / 6),
+            heartbeat_interval_ms=int(heartbeat_seconds(self._settings) * 1000),
         )
         await consumer.start()
         try:

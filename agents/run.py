@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from agents.app import build_worker
 from agents.preflight import preflight
+from agents.session import with_session_of_the_broker
 from pipeline.errors import NeedsPerson, RefusedToStart
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, variable
@@ -19,6 +20,7 @@ DEFAULT_METRICS_PORT = 9101
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson."""
     partitions = asyncio.run(preflight(settings))
+    settings = asyncio.run(with_session_of_the_broker(settings))
     registry = CollectorRegistry()
     serve_metrics(registry, settings)
     directory = settings.state_dir.absolute() / "workers" / settings.worker_id

@@ -16,7 +16,8 @@ from rich.console import Console
 from chaos.errors import ChaosError
 from chaos.fault import Fault
 from chaos.faults import FAULTS
-from chaos.report import command, table, verdict
+from chaos.recovery import measure
+from chaos.report import command, recovery_table, table, verdict
 from chaos.schedule import schedule
 from chaos.screen import Screen
 from chaos.suite import RoundResult, run_schedule
@@ -29,32 +30,40 @@ console = Console(stderr=True, highlight=False)
 BY_NAME = {fault.name(): fault for fault in FAULTS}
 
 
-@click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=HELP)
+def cli() -> None:
+    """Break numberline on this machine, and judge what is left.
+
+    Starts a Kafka broker, PostgreSQL, workers and a gateway of its own, in a new temporary directory (under
+    TMPDIR) and on free ports, and removes them at the end. Settings in NUMBERLINE_... variables that do not say
+    where things are have their effect.
+    """
+
+
+@cli.command(
+    "run",
     epilog="\b\nFaults:\n"
     + "\n".join(f"  {name:20} {fault.title()}" for name, fault in BY_NAME.items())
     + """
 
 \b
 Examples:
-  python -m chaos                                  every fault once, in an order by chance
-  python -m chaos --seed 7                         the order, and all else, by this seed
-  python -m chaos --fault zombie --rounds 5        one fault, five times
+  python -m chaos run                              every fault once, in an order by chance
+  python -m chaos run --seed 7                     the order, and all else, by this seed
+  python -m chaos run --fault zombie --rounds 5    one fault, five times
   make chaos SEED=7                                the same through make
 """,
 )
 @click.option("--seed", default=None, type=click.IntRange(0), help="Of the schedule; by chance without it.")
-@click.option(
-    "--fault", "names", multiple=True, type=click.Choice(list(BY_NAME)), help="Only this. May be repeated."
-)
+@click.option("--fault", "names", multiple=True, type=click.Choice(list(BY_NAME)), help="Only this; repeatable.")
 @click.option("--rounds", default=None, type=click.IntRange(1, 1000), help="Faults in all; each once without it.")
-def chaos(seed: int | None, names: tuple[str, ...], rounds: int | None) -> int:
+def run_command(seed: int | None, names: tuple[str, ...], rounds: int | None) -> int:
     """Kill everything in turn while numbers are generated, and recompute that nothing is lost or twice.
 
-    Starts a Kafka broker, PostgreSQL, workers and a gateway of its own, in a new temporary directory (under
-    TMPDIR) and on free ports, and removes them at the end. After each fault every task must be completed with
-    exactly its quantity, and all topics and rows must agree.
-
+    After each fault every task must be completed with exactly its quantity, and all topics and rows must agree.
     Exit status 0 when all was exact; 1 when it was not, and then the directory with all logs is kept.
     """
     faults = [BY_NAME[name] for name in names or BY_NAME]
@@ -63,14 +72,39 @@ def chaos(seed: int | None, names: tuple[str, ...], rounds: int | None) -> int:
     console.print(f"seed {seed}: {count} faults")
     with _directory() as (state, keep):
         results = run(state, seed, faults, count)
-        tables_on = Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH)
-        tables_on.print(table(results))
-        tables_on.print(verdict(results, count), soft_wrap=True, markup=False)
-        tables_on.print(f"Seed {seed}. Again: {command(seed, count, names)}", soft_wrap=True)
+        _tables_on().print(table(results))
+        _tables_on().print(verdict(results, count), soft_wrap=True, markup=False)
+        _tables_on().print(f"Seed {seed}. Again: {command(seed, count, names)}", soft_wrap=True)
         exact = not any(result.violations for result in results)
         if not exact:
             keep()
     return 0 if exact else 1
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  python -m chaos recovery
+  python -m chaos recovery --workers 1 --repeat 20
+  NUMBERLINE_SESSION_TIMEOUT_SECONDS=6 python -m chaos recovery
+"""
+)
+@click.option("--repeat", default=10, show_default=True, type=click.IntRange(1, 1000), help="Samples of each way.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 8), help="Worker processes.")
+def recovery(repeat: int, workers: int) -> int:
+    """Measure the time back to work: from a worker's end until all of its partitions store batches again.
+
+    Exit status 0 when all was measured, whether or not the goals are met; 1 when a worker did not come back.
+    """
+    screen = Screen(console, repeat)
+    with _directory() as (state, _), built(state, workers, screen.say) as system:
+        samples = measure(system, repeat, lambda way, sample: screen.say(f"{way.title}: {sample.seconds:.2f} s"))
+        _tables_on().print(recovery_table(samples))
+    return 0
+
+
+def _tables_on() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH)
 
 
 def run(state: Path, seed: int, faults: Sequence[type[Fault]], count: int) -> tuple[RoundResult, ...]:
@@ -112,7 +146,7 @@ def main() -> None:
     """Run the command. Exit 0: exact; 1: not, or it failed; 2: misused; 130: interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(chaos.main(standalone_mode=False))
+        sys.exit(cli.main(standalone_mode=False))
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted; everything is stopped", err=True)
         sys.exit(130)

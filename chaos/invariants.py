@@ -11,6 +11,7 @@ from chaos.history import LEDGER, TASKS, BatchId, Entry, History, e164_numbers
 from schemas import events
 
 Invariant = Callable[[History], Iterator[str]]
+Identity = tuple[Hashable, ...]
 T = TypeVar("T")
 ENDINGS = ("task_completed", "task_failed", "task_cancelled")
 
@@ -76,22 +77,14 @@ def no_number_is_given_out_twice(history: History) -> Iterator[str]:
 
 def an_identity_has_one_content(history: History) -> Iterator[str]:
     """Whatever is sent or written again, by a replay, a successor or a zombie, is byte for byte the same."""
-    kinds: dict[str, Callable[[Entry], Hashable]] = {
-        "batches": _batch_of,
-        "allocations": _batch_of,
-        "numbers": _batch_of,
-        "progress": _sequence_of,
-        LEDGER: lambda entry: entry.key,
-        TASKS: lambda entry: entry.key,
-    }
-    for topic, identity_of in kinds.items():
-        first: dict[Hashable, bytes] = {}
+    first: dict[Hashable, bytes] = {}
+    for topic in history.log:
         for entry in history.entries(topic):
-            identity = identity_of(entry)
+            identity = identity_of(topic, entry)
             if entry.value is None or identity is None:
                 continue
             if first.setdefault(identity, entry.value) != entry.value:
-                yield f"{topic}: {identity!r} came with another content at {entry.partition}/{entry.offset}"
+                yield f"{identity!r} came with another content at {entry.partition}/{entry.offset}"
 
 
 def nothing_is_done_that_nobody_asked_for(history: History) -> Iterator[str]:
@@ -152,11 +145,26 @@ def sentence_of(invariant: Invariant) -> str:
     return invariant.__name__.replace("_", " ")
 
 
+def identity_of(topic: str, entry: Entry) -> Identity | None:
+    """What fixes the content of a record (docs/delivery.md, rule 3); None for one that may come as it likes."""
+    if topic in (LEDGER, TASKS):
+        return topic, entry.key
+    match entry.event:
+        case events.TaskProgress() as progress:
+            return topic, progress.task_id, progress.sequence
+        case (
+            events.BatchPlanned() | events.BatchAllocated() | events.NumbersEnriched() | events.BatchStored()
+        ) as batch:
+            return topic, batch.task_id, batch.batch
+        case _:
+            return None
+
+
 def repeated(history: History) -> int:
     """Records of batches that were sent more than once: replays that did no harm."""
     again = 0
     for topic in ("batches", "allocations", "numbers"):
-        identities = [_batch_of(entry) for entry in history.entries(topic)]
+        identities = [identity_of(topic, entry) for entry in history.entries(topic)]
         again += len(identities) - len(set(identities))
     return again
 
@@ -165,15 +173,3 @@ def _events(history: History, topic: str, kind: type[T]) -> Iterator[tuple[Batch
     for entry in history.entries(topic):
         if isinstance(entry.event, kind):
             yield (entry.event.task_id, entry.event.batch), entry.event  # type: ignore[attr-defined]
-
-
-def _batch_of(entry: Entry) -> BatchId | None:
-    event = entry.event
-    if isinstance(event, events.BatchPlanned | events.BatchAllocated | events.NumbersEnriched):
-        return event.task_id, event.batch
-    return None
-
-
-def _sequence_of(entry: Entry) -> BatchId | None:
-    event = entry.event
-    return (event.task_id, event.sequence) if isinstance(event, events.TaskProgress) else None

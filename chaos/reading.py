@@ -40,7 +40,7 @@ class Reader:
 
     def read(self, history: History) -> None:
         """Everything up to now.  Raises ChaosError where the broker does not answer."""
-        for name, entry in self._new_entries():
+        for name, entry in self.new_entries():
             history.log.setdefault(name, []).append(entry)
         with psycopg.connect(self._settings.database_url.get_secret_value()) as connection:
             cursor = connection.cursor(binary=True)
@@ -50,7 +50,8 @@ class Reader:
             cursor.execute("SELECT task_id::text, status, succeeded FROM tasks")
             history.tasks = {task: TaskRow(status, succeeded) for task, status, succeeded in cursor}
 
-    def _new_entries(self) -> Iterator[tuple[str, Entry]]:
+    def new_entries(self) -> Iterator[tuple[str, Entry]]:
+        """Topic and record of all that has come since it was last asked.  Raises ChaosError."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self._settings.kafka_bootstrap_servers,

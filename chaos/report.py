@@ -1,10 +1,12 @@
 """What a run found, as a table that names its seed and the command that repeats it."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from bench.stats import percentile
+from chaos.recovery import Sample, Way
 from chaos.suite import RoundResult
 
 HEAD = ("fault", "what was done", "workers", "tasks", "numbers", "s", "repeated", "exact")
@@ -48,4 +50,23 @@ def verdict(results: Sequence[RoundResult], planned: int) -> str:
 def command(seed: int, rounds: int, faults: Sequence[str]) -> str:
     """What runs the same schedule again."""
     chosen = [part for fault in faults for part in ("--fault", fault)]
-    return shlex.join(["python", "-m", "chaos", "--seed", str(seed), "--rounds", str(rounds), *chosen])
+    return shlex.join(["python", "-m", "chaos", "run", "--seed", str(seed), "--rounds", str(rounds), *chosen])
+
+
+def recovery_table(samples: Mapping[Way, Sequence[Sample]]) -> Table:
+    """A row a way: seconds back to work, and records that were processed again."""
+    made = Table(pad_edge=False)
+    for name in ("how the worker goes", "samples", "p50", "p95", "slowest", "goal", "met", "replayed records"):
+        made.add_column(name, justify="left" if name == "how the worker goes" else "right")
+    for way, found in samples.items():
+        seconds, again = [sample.seconds for sample in found], [sample.again for sample in found]
+        met = percentile(seconds, 95) <= way.goal and (way.replays or not any(again))
+        made.add_row(
+            way.title,
+            str(len(found)),
+            *(f"{percentile(seconds, percent):.2f} s" for percent in (50, 95, 100)),
+            f"p95 ≤ {way.goal:g} s" + ("" if way.replays else ", no replay"),
+            "[green]yes[/]" if met else "[red bold]NO[/]",
+            f"{min(again)} to {max(again)}",
+        )
+    return made

@@ -6,6 +6,9 @@ from random import Random
 
 from chaos.fault import Fault
 
+FEW, MANY = 2, 5  # fewer, and more, than the four partitions
+ROUNDS_OF_MANY = 6  # every so manieth, at the end
+
 
 @dataclass(frozen=True)
 class Round:
@@ -24,13 +27,21 @@ class Round:
 def schedule(seed: int, faults: Sequence[type[Fault]], rounds: int) -> tuple[Round, ...]:
     """Every fault once, in an order by the seed, and again until there are so many rounds.
 
-    The first half runs with two workers, the rest with three.
+    The first half runs with two workers, the rest with three; the last rounds of a long schedule with more workers
+    than there are partitions without a setting.
     """
     chance = Random(seed)
     order: list[type[Fault]] = []
     while len(order) < rounds:
         order += chance.sample(list(faults), len(faults))
     return tuple(
-        Round(number, fault, 2 if number <= (rounds + 1) // 2 else 3, chance.randrange(1 << 32))
+        Round(number, fault, workers_of(number, rounds), chance.randrange(1 << 32))
         for number, fault in enumerate(order[:rounds], 1)
     )
+
+
+def workers_of(number: int, rounds: int) -> int:
+    """How many workers the round of this number, from 1, has."""
+    if number > rounds - rounds // ROUNDS_OF_MANY:
+        return MANY
+    return FEW if number <= (rounds + 1) // 2 else FEW + 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 
+from chaos.proxy import Proxy
 from chaos.waiting import get, wait_until
 from chaos.workers import Worker
 from embedded import Kafka, Postgres
@@ -31,6 +32,8 @@ class System:
     directory: Path
     kafka: Kafka
     postgres: Postgres
+    kafka_proxy: Proxy
+    postgres_proxy: Proxy
     gateway: ManagedProcess
     workers: list[Worker]
     say: Say
@@ -53,6 +56,11 @@ class System:
         worker.wait_ready()
         return worker
 
+    def wait_for_gateway(self) -> None:
+        """Return when it serves clients.  Raises ChaosError."""
+        ready = f"http://127.0.0.1:{self.settings.gateway_port}/readyz"
+        wait_until(lambda: get(ready), READY_SECONDS, "ready gateway")
+
     def batches_stored(self) -> int:
         """Batches in PostgreSQL, 0 while it does not answer."""
         try:
@@ -72,11 +80,14 @@ class System:
 def built(state: Path, workers: int, say: Say) -> Iterator[System]:
     """Servers, an installation and workers, all ready.  Raises EmbeddedError, NumberlineError, ChaosError."""
     with contextlib.ExitStack() as stack:
+        kafka_proxy, postgres_proxy = (stack.enter_context(Proxy(*_two_ports())) for _ in range(2))
         say("Kafka broker")
-        kafka = stack.enter_context(Kafka(state))
+        kafka = stack.enter_context(Kafka(state, port=kafka_proxy.target_port, advertised_port=kafka_proxy.port))
         say("PostgreSQL")
-        postgres = stack.enter_context(Postgres(state))
-        environment = _environment(state, kafka.bootstrap_servers, postgres.create_database(NAMESPACE))
+        postgres = stack.enter_context(Postgres(state, port=postgres_proxy.target_port))
+        direct = postgres.create_database(NAMESPACE)
+        database_url = direct.replace(f":{postgres_proxy.target_port}/", f":{postgres_proxy.port}/")
+        environment = _environment(state, kafka.bootstrap_servers, database_url)
         settings = _settings(environment)
         say("topics, tables and prefix data")
         init(settings, lambda text: None)
@@ -85,15 +96,23 @@ def built(state: Path, workers: int, say: Say) -> Iterator[System]:
         gateway = ManagedProcess(
             "gateway", "gateway", environment | {variable("metrics_port"): "0"}, logs / "gateway.log", say
         )
-        system = System(settings, environment, state, kafka, postgres, gateway, [], say)
+        system = System(
+            settings, environment, state, kafka, postgres, kafka_proxy, postgres_proxy, gateway, [], say
+        )
         stack.callback(_stop, system)
         gateway.start()
         say(f"gateway and {workers} workers")
         for _ in range(workers):
             system.add_worker()
-        ready = f"http://127.0.0.1:{settings.gateway_port}/readyz"
-        wait_until(lambda: get(ready), READY_SECONDS, "ready gateway")
+        system.wait_for_gateway()
         yield system
+
+
+def _two_ports() -> tuple[int, int]:
+    first = free_port()
+    while (second := free_port()) == first:
+        pass
+    return first, second
 
 
 def _stop(system: System) -> None:

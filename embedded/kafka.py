@@ -31,6 +31,7 @@ class Kafka(Server):
     """A broker that keeps all it is given until a topic says otherwise, and creates no topic by itself.
 
     `port`: where it listens, None for a free one. `settings`: lines of server.properties.
+    `advertised_port`: what clients are told to connect to, where a proxy stands in between.
     `on_progress`: told of the download of the broker, which happens once a user.
     """
 
@@ -41,12 +42,14 @@ class Kafka(Server):
         state_dir: str | os.PathLike[str],
         *,
         port: int | None = None,
+        advertised_port: int | None = None,
         settings: Mapping[str, str] | None = None,
         on_progress: Progress | None = None,
         ready_within_sec: float = 120.0,
     ) -> None:
         super().__init__(state_dir, ready_within_sec)
         self.port = free_port() if port is None else port
+        self._advertised_port = advertised_port or self.port
         self._controller_port = free_port()
         self._settings = merge_settings(_read_properties(_DEFAULTS), settings, _OWN_SETTINGS)
         self._on_progress = on_progress
@@ -55,7 +58,7 @@ class Kafka(Server):
     @property
     def bootstrap_servers(self) -> str:
         """`HOST:PORT`, as clients take it."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{LOOPBACK}:{self._advertised_port}"
 
     def _prepare(self) -> None:
         require_free(self.port)
@@ -79,7 +82,7 @@ class Kafka(Server):
         properties = {
             **self._settings,
             "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{listener}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
             "controller.quorum.voters": f"{self._settings['node.id']}@{controller}",
             # relative: a comma in an absolute path would make it two
             "log.dirs": data.name,

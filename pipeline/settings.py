@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         60.0, "the time that NUMBERLINE_DEAD_LETTER_LIMIT is about, 1 to 86400 s", ge=1, le=86_400
     )
     session_timeout_seconds: float = _setting(
-        6.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
+        3.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
     )
     max_connections: int = _setting(
         10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
@@ -195,6 +195,11 @@ class Settings(BaseSettings):
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
+
+
+def heartbeat_seconds(settings: Settings) -> float:
+    """How often a worker says that it lives, and learns that the group changes."""
+    return min(0.5, settings.session_timeout_seconds / 6)
 
 
 def load_settings(**overrides: Any) -> Settings:

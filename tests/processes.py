@@ -45,6 +45,11 @@ class Process:
                 stderr=out,
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def metric(self, line: str) -> float:
         """The value of the sample that begins so, 0 where there is none."""
         for sample in get(f"http://127.0.0.1:{self.metrics_port}/metrics").splitlines():

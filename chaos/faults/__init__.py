@@ -1,6 +1,25 @@
 """All faults, in the order of the documents. A new one is one small class, and a line here."""
 
 from chaos.fault import Fault
-from chaos.faults.workers import KillWorker, Zombie
+from chaos.faults.disk import FullDisk
+from chaos.faults.network import AwayForAMinute, CutConnections, HalfClosed, SlowConnections, Unreachable
+from chaos.faults.servers import KillBroker, KillGateway, KillPostgres
+from chaos.faults.workers import EmptyState, KillWorker, LoseWorker, StaleState, TerminateWorker, Zombie
 
-FAULTS: tuple[type[Fault], ...] = (KillWorker, Zombie)
+FAULTS: tuple[type[Fault], ...] = (
+    KillWorker,
+    LoseWorker,
+    TerminateWorker,
+    Zombie,
+    EmptyState,
+    StaleState,
+    KillBroker,
+    KillPostgres,
+    KillGateway,
+    CutConnections,
+    Unreachable,
+    AwayForAMinute,
+    SlowConnections,
+    HalfClosed,
+    FullDisk,
+)

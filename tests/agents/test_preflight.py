@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from agents.preflight import Found, judge, preflight
 from embedded import Kafka
+from numberline.setup import database
 from numberline.setup.database import remember_partitions
 from numberline.setup.topics import create_topics
 from pipeline.errors import RefusedToStart, Unavailable
@@ -140,6 +141,28 @@ async def test_a_database_without_tables_is_refused(settings: Settings) -> None:
         connection.execute("DROP TABLE installation")
     with pytest.raises(RefusedToStart, match="the tables are missing"):
         await preflight(settings)
+
+
+async def test_a_role_without_rights_is_refused(settings: Settings) -> None:
+    """With what it lacks: waiting would not help."""
+    url = settings.database_url.get_secret_value()
+    database.upgrade(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS stranger")
+        connection.execute("CREATE ROLE stranger LOGIN")
+        connection.execute("GRANT SELECT ON installation, batches, numbers, task_states TO stranger")
+    strangers = SecretStr(url.replace("//postgres@", "//stranger@"))
+    try:
+        with pytest.raises(RefusedToStart) as refused:
+            await preflight(settings.model_copy(update={"database_url": strangers}))
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY stranger")
+            connection.execute("DROP ROLE stranger")
+    assert str(refused.value) == (
+        "PostgreSQL does not let stranger work: it lacks INSERT on batches, INSERT on numbers, INSERT on "
+        "task_states, UPDATE on task_states\nGrant it that, or name another role in NUMBERLINE_DATABASE_URL."
+    )
 
 
 async def test_a_topic_that_has_grown_is_refused(settings: Settings) -> None:

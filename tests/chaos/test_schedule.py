@@ -23,9 +23,10 @@ def test_every_fault_is_there_before_one_comes_again() -> None:
     assert {one.fault for one in rounds[len(FAULTS) :]} == set(FAULTS)
 
 
-def test_the_second_half_has_three_workers() -> None:
-    """Two, then three; both with fewer workers than partitions."""
+def test_there_are_fewer_workers_than_partitions_and_at_last_more() -> None:
+    """Two, then three, then five; a short schedule has no more than three."""
     assert [one.workers for one in schedule(3, FAULTS, 5)] == [2, 2, 2, 3, 3]
+    assert [one.workers for one in schedule(3, FAULTS, 12)] == [2] * 6 + [3] * 4 + [5] * 2
 
 
 def test_every_fault_says_in_a_line_what_it_is() -> None:

@@ -1,0 +1,181 @@
+"""Time back to work: how long the partitions of a worker that went stand still, measured many times."""
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import psycopg
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from chaos.errors import ChaosError
+from chaos.invariants import identity_of
+from chaos.reading import Reader
+from chaos.system import System
+from chaos.workers import Worker
+from pipeline.settings import Settings
+from schemas import topics
+from schemas.partitions import partition_for
+from schemas.requests import GenerateRequest
+
+AREA_CODES = ("201", "212", "213", "305", "312", "404", "415", "512", "602", "617", "702", "713", "818", "904")
+USERS = tuple(f"recovery-{number}" for number in range(16))
+FIRST_STORED = """
+SELECT area_code::text, extract(epoch FROM min(created_at)) FROM batches
+WHERE created_at > to_timestamp(%s) GROUP BY area_code
+"""
+PACE_SECONDS = 0.1  # between two tasks of a partition
+QUANTITY = 100
+SETTLE_SECONDS = 1.0
+BACK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in which a worker goes. go: returns when it is gone. goal: s, of the 95th percentile."""
+
+    title: str
+    goal: float
+    go: Callable[[Worker], None]
+    replays: bool = True  # whether records may be processed again
+
+
+TAKEN_OVER = Way("kill -9, it stays away: another takes over", 6.0, Worker.kill)
+RESTARTED = Way("kill -9, its supervisor starts it again, state intact", 3.0, Worker.crash)
+GRACEFUL = Way("SIGTERM, and started when it is gone", 2.0, Worker.stop, replays=False)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One time. seconds: until every partition of the worker had its next stored batch. again: records replayed."""
+
+    seconds: float
+    again: int
+
+
+class Pace:
+    """Small tasks in every partition, for as long as it is open."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+        self._topic = topics.topic_name(settings.namespace, topics.REQUESTS)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Pace":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._producer.flush(BACK_SECONDS)
+
+    def _run(self) -> None:
+        of_partition = [
+            itertools.cycle([code for code in AREA_CODES if partition_for(code, self._settings.partitions) == one])
+            for one in range(self._settings.partitions)
+        ]
+        users = itertools.cycle(USERS)
+        while not self._ended.wait(PACE_SECONDS):
+            for codes in of_partition:
+                request = GenerateRequest(
+                    request_id=uuid.uuid4().hex, user_id=next(users), quantity=QUANTITY, area_code=next(codes)
+                )
+                body = request.model_dump_json(exclude_defaults=True).replace("{", '{"type":"generate",', 1)
+                self._producer.produce(self._topic, body)
+            self._producer.poll(0)
+
+
+def measure(system: System, repeat: int, show: Callable[[Way, Sample], None]) -> dict[Way, list[Sample]]:
+    """So many samples of each way, in turns.  Raises ChaosError where a worker does not come back.
+
+    With one worker nobody takes over, so that way is left out.
+    """
+    ways = (TAKEN_OVER, RESTARTED, GRACEFUL) if len(system.workers) > 1 else (RESTARTED, GRACEFUL)
+    samples: dict[Way, list[Sample]] = {way: [] for way in ways}
+    replays = Replays(Reader(system.settings))
+    with Pace(system.settings):
+        system.wait_for_work()
+        for number, way in itertools.product(range(repeat), ways):
+            worker = system.workers[number % len(system.workers)]
+            replays.count()
+            seconds = _seconds_away(system, worker, way)
+            worker.start()
+            worker.wait_ready()
+            time.sleep(SETTLE_SECONDS)
+            sample = Sample(seconds, replays.count())
+            samples[way].append(sample)
+            show(way, sample)
+            _renew(worker)
+    return samples
+
+
+class Replays:
+    """Counts what is sent or written a second time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._seen: set[Hashable] = set()
+
+    def count(self) -> int:
+        """Since it was last asked."""
+        again = 0
+        for topic, entry in self._reader.new_entries():
+            if (identity := identity_of(topic, entry)) is not None:
+                again += identity in self._seen
+                self._seen.add(identity)
+        return again
+
+
+def _seconds_away(system: System, worker: Worker, way: Way) -> float:
+    """From the signal until each partition of the worker has stored a batch that was begun when it was gone."""
+    owned = _partitions_of(system, worker)
+    waiting = {code: one for code in AREA_CODES if (one := partition_for(code, system.partitions)) in owned}
+    started = time.time()
+    way.go(worker)
+    gone = time.time()
+    if way is GRACEFUL:
+        worker.start()
+    last, deadline = started, time.monotonic() + BACK_SECONDS
+    while waiting:
+        for code, at in _first_stored(system, gone).items():
+            if code in waiting:
+                last = max(last, at)
+                waiting = {other: one for other, one in waiting.items() if one != waiting[code]}
+        if time.monotonic() > deadline:
+            raise ChaosError(f"{way.title}: {len(waiting)} area codes were not back within {BACK_SECONDS:g} s")
+        time.sleep(0.02)
+    return last - started
+
+
+def _partitions_of(system: System, worker: Worker) -> set[int]:
+    admin = AdminClient({"bootstrap.servers": system.settings.kafka_bootstrap_servers})
+    group = admin.describe_consumer_groups([system.settings.namespace])[system.settings.namespace].result(10)
+    batches = topics.topic_name(system.settings.namespace, topics.BATCHES)
+    return {
+        assigned.partition
+        for member in group.members
+        if member.client_id == worker.name
+        for assigned in member.assignment.topic_partitions
+        if assigned.topic == batches
+    }
+
+
+def _first_stored(system: System, since: float) -> dict[str, float]:
+    """Area code -> when the first batch of it was stored since then, s since the epoch."""
+    with psycopg.connect(system.database_url) as connection:
+        rows = connection.execute(FIRST_STORED, (since,)).fetchall()
+    return {code: float(at) for code, at in rows}
+
+
+def _renew(worker: Worker) -> None:
+    """A supervisor waits longer before each of several restarts; here each is to be the first."""
+    worker.stop()
+    worker.start()
+    worker.wait_ready()
+    time.sleep(SETTLE_SECONDS)

@@ -1,0 +1,215 @@
+"""The workarounds for what Faust does at a rebalance, at the start and at the end (F8 to F10)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import mode
+import pytest
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka.admin import AdminClient
+from faust.tables.manager import TableManager
+
+from agents import faust_workarounds
+from embedded import Kafka
+from numberline.setup.topics import create_topics
+from schemas import topics
+from tests.agents.test_faust_workarounds import EVENTS, FakeConsumer, fake_app, faust_with
+
+F1, F8 = faust_workarounds._f1_commit_only_what_is_acked, faust_workarounds._f8_commit_before_partitions_go
+
+
+# F8: the last commit
+
+
+async def _committed_at_revocation() -> dict[Any, int]:
+    consumer = FakeConsumer(fake_app(), {EVENTS})
+    for offset in (0, 1):
+        (await consumer.deliver(offset)).ack(consumer)
+    await consumer.on_partitions_revoked({EVENTS})
+    return consumer.committed
+
+
+async def test_f8_fausts_own_code_commits_nothing_at_a_revocation() -> None:
+    """What was acked since the last commit is forgotten first, and done again by whoever gets the partition."""
+    with faust_with(F1):
+        assert await _committed_at_revocation() == {}
+
+
+async def test_f8_what_is_acked_is_committed_before_a_partition_goes() -> None:
+    """All of it."""
+    with faust_with(F1, F8):
+        assert await _committed_at_revocation() == {EVENTS: 2}
+
+
+async def _committed_at_last() -> dict[Any, int]:
+    """A record is acked while a commit is under way; then comes the last commit."""
+    consumer = FakeConsumer(fake_app(), {EVENTS})
+    first, second = await consumer.deliver(0), await consumer.deliver(1)
+    first.ack(consumer)
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+    commit = consumer._commit
+
+    async def slow(offsets: Any) -> bool:
+        under_way.set()
+        await go_on.wait()
+        return await commit(offsets)
+
+    consumer._commit = slow  # type: ignore[method-assign]
+    committing = asyncio.create_task(consumer.commit())
+    await under_way.wait()
+    second.ack(consumer)
+    last = asyncio.create_task(consumer.commit_and_end_transactions())
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(committing, last)
+    return consumer.committed
+
+
+async def test_f8_fausts_own_last_commit_is_the_one_under_way() -> None:
+    """It returns without doing anything."""
+    with faust_with(F1):
+        assert await _committed_at_last() == {EVENTS: 1}
+
+
+async def test_f8_the_last_commit_has_everything() -> None:
+    """It waits for the one under way, and commits what came since."""
+    with faust_with(F1, F8):
+        assert await _committed_at_last() == {EVENTS: 2}
+
+
+async def test_f8_a_fetch_that_is_cut_short_forgets_nothing() -> None:
+    """The flow is stopped at a rebalance and at the end, and the last commit is still to come."""
+    with faust_with(F1, F8):
+        consumer = FakeConsumer(fake_app(), {EVENTS})
+        (await consumer.deliver(0)).ack(consumer)
+        consumer.stop_flow()
+        await consumer.perform_seek()
+        await consumer.commit()
+        assert consumer.committed == {EVENTS: 1}
+
+
+async def test_f8_recovery_seeks_though_the_flow_is_stopped_again() -> None:
+    """A rebalance that begins meanwhile stops it; what was fetched and dropped is fetched again all the same."""
+    with faust_with(F1, F8):
+        consumer = FakeConsumer(fake_app(), {EVENTS})
+        seeks: list[None] = []
+        consumer.on_seek = lambda: seeks.append(None)
+        consumer.stop_flow()
+        await consumer.perform_seek()
+        assert seeks == []
+        await consumer.seek_to_last_commit()
+        assert len(seeks) == 1
+
+
+# F9: a static member that ends
+
+
+@pytest.fixture
+async def member(kafka_server: Kafka, namespace: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A static member of a group, with its partitions; its session would last a minute."""
+    await create_topics(kafka_server.bootstrap_servers, namespace, 1, 1)
+    consumer = AIOKafkaConsumer(
+        topics.topic_name(namespace, topics.BATCHES),
+        bootstrap_servers=kafka_server.bootstrap_servers,
+        group_id=namespace,
+        group_instance_id="worker",
+        session_timeout_ms=60_000,
+    )
+    await consumer.start()
+    yield consumer
+    await consumer.stop()
+
+
+def members(kafka: Kafka, group: str) -> int:
+    """Of a group, as the broker has them."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    return len(admin.describe_consumer_groups([group])[group].result(30).members)
+
+
+@pytest.mark.parametrize(
+    ("patches", "left"),
+    [((), 1), ((faust_workarounds._f9_leave_though_static,), 0)],
+    ids=["aiokafka's own", "ours"],
+)
+async def test_f9_a_static_member_that_ends_leaves_its_group(
+    kafka_server: Kafka,
+    namespace: str,
+    member: AIOKafkaConsumer,
+    patches: tuple[Callable[[], None], ...],
+    left: int,
+) -> None:
+    """aiokafka's own stays in it until its session is over, and nobody gets its partitions."""
+    assert await asyncio.to_thread(members, kafka_server, namespace) == 1
+    with faust_with(*patches):
+        await member.stop()
+    assert await asyncio.to_thread(members, kafka_server, namespace) == left
+
+
+# F10: fixed sleeps
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of every sleep, which take no time."""
+    seconds: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(delay: float, *_: Any) -> None:
+        seconds.append(delay)
+        await sleep(0)
+
+    async def noted_of_service(_: Any, delay: float, **__: Any) -> None:
+        seconds.append(delay)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    monkeypatch.setattr(mode.Service, "sleep", noted_of_service)
+    return seconds
+
+
+async def _start_tables_and_look_for_records(app: Any) -> None:
+    manager = SimpleNamespace(sleep=lambda s: asyncio.sleep(s), should_stop=False, recovery=SimpleNamespace())
+    manager._update_channels = manager.recovery.start = lambda: asyncio.sleep(0)
+    await TableManager.on_start(manager)
+    consumer = FakeConsumer(app, {EVENTS})
+    assert (await consumer._wait_next_records(1.0))[0] == {}
+
+
+async def test_f10_fausts_own_code_sleeps_for_a_second_twice(slept: list[float]) -> None:
+    """Before the tables start, and where no partition is active yet."""
+    with faust_with():
+        await _start_tables_and_look_for_records(fake_app())
+    assert [seconds for seconds in slept if seconds >= 1] == [1.0, 1]
+
+
+async def test_f10_a_worker_starts_without_a_fixed_sleep(slept: list[float]) -> None:
+    """It looks again soon."""
+    with faust_with(faust_workarounds._f10_no_fixed_sleeps):
+        await _start_tables_and_look_for_records(fake_app())
+    assert [seconds for seconds in slept if seconds >= 1] == []
+
+
+@pytest.mark.parametrize(
+    ("patches", "rounds"), [((), 10), ((faust_workarounds._f10_no_fixed_sleeps,), 1)], ids=["mode's own", "ours"]
+)
+def test_f10_a_worker_ends_without_a_fixed_sleep(
+    patches: tuple[Callable[[], None], ...], rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is left over at the end, such as a library's, is cancelled; mode waits for it ten times first."""
+    loop = asyncio.new_event_loop()
+    left_over = loop.create_task(asyncio.sleep(600))
+    waits: list[object] = []
+    real = loop.run_until_complete
+
+    def counted(awaitable: Any) -> Any:
+        waits.append(awaitable)
+        return real(awaitable)
+
+    with faust_with(*patches):
+        monkeypatch.setattr(loop, "run_until_complete", counted)
+        mode.Worker._gather_all(SimpleNamespace(loop=loop))
+    assert len(waits) == rounds
+    real(asyncio.wait([left_over]))
+    assert left_over.cancelled()
+    loop.close()
