@@ -1,7 +1,5 @@
 """batches -> allocate -> allocations: the dedup agent. No number is given out twice, none that is suppressed."""
 
-from typing import cast
-
 from pyroaring import BitMap
 
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
@@ -9,10 +7,14 @@ from agents.faust_workarounds import Table
 from agents.ledger import Ledger
 from agents.prefixes import Prefixes
 from pipeline import suppress
-from pipeline.allocate import Spaces, allocated, draw_batch, fact_key
+from pipeline.allocate import Spaces, allocated, draw_batch, fact_key, facts_prefix
+from pipeline.ledger import sum_key, sum_of
 from pipeline.metrics import WorkerMetrics
 from pipeline.prefixes import AreaCode
 from schemas import codec, events, topics
+
+BATCHES = (events.BatchPlanned, events.Suppressed, events.Compact)
+DELETIONS = 500  # changelog records that are waited for at once
 
 
 class Allocate:
@@ -24,15 +26,16 @@ class Allocate:
         self.ledger = Ledger(table, metrics)
 
     async def __call__(self, record: Record) -> None:
-        """One planned batch, or one change of what is suppressed."""
+        """One planned batch, one change of what is suppressed, or old facts to be put together."""
         with pure():
-            event = cast(
-                events.BatchPlanned | events.Suppressed, record.event(events.BatchPlanned, events.Suppressed)
-            )
-        if isinstance(event, events.Suppressed):
-            await self._suppress(event, record)
-        else:
-            await self._allocate(event, record)
+            event = record.event(*BATCHES)
+        match event:
+            case events.Suppressed():
+                await self._suppress(event, record)
+            case events.Compact():
+                await self._compact(event)
+            case events.BatchPlanned():
+                await self._allocate(event, record)
 
     async def _allocate(self, planned: events.BatchPlanned, record: Record) -> None:
         """Write the fact, then send it (delivery contract, rule 5)."""
@@ -69,3 +72,21 @@ class Allocate:
             place = holdings.apply(event)
             key = suppress.fact_key(event.area_code, place, event.change)
         await self._delivery.written(self.ledger.table.put(key, record.value or b""))
+
+    async def _compact(self, event: events.Compact) -> None:
+        """The sum first, then the deletions; what all facts add up to stays the same, so nobody else is told.
+
+        Written again on a replay, and never made anew: a part of what it stands for may be gone by then. A command
+        none of whose facts are left was done before, and its sum put into another.
+        """
+        table = self.ledger.table
+        with pure():
+            key = sum_key(event.area_code, event.name)
+            old = [facts_prefix(event.area_code) + name.encode() for name in event.facts]
+        if (fact := table.get(key)) is None and (found := [fact for one in old if (fact := table.get(one))]):
+            with pure():
+                fact = sum_of(found)
+        if fact is not None:
+            await self._delivery.written(table.put(key, fact))
+            for at in range(0, len(old), DELETIONS):
+                await self._delivery.written(*(table.remove(one) for one in old[at : at + DELETIONS]))

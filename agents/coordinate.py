@@ -22,9 +22,9 @@ TASK_EVENTS = (
     events.BatchJudged,
     events.BatchFailed,
 )
-
-
-COMMANDS = (events.RedriveRequested,)  # leave no fact
+COMMANDS = (events.RedriveRequested, events.TaskForgotten)  # leave no fact
+Command = events.RedriveRequested | events.TaskForgotten
+DELETIONS = 500  # changelog records that are waited for at once
 
 
 class Coordinate:
@@ -38,7 +38,7 @@ class Coordinate:
     async def __call__(self, record: Record) -> None:
         """One event: send what it leads to, then write the fact (delivery contract, rule 5)."""
         with pure():
-            event = cast(events.TaskEvent | events.RedriveRequested, record.event(*TASK_EVENTS, *COMMANDS))
+            event = cast(events.TaskEvent | Command, record.event(*TASK_EVENTS, *COMMANDS))
             prefix = f"{event.user_id}|{event.task_id}|".encode()
         known = self.unions.current()
         if (task := known.get(prefix)) is None:
@@ -47,8 +47,13 @@ class Coordinate:
                 task = load_task(facts)
         if isinstance(event, events.RedriveRequested):
             with pure():
-                decision = redrive(task)
-            return await self._delivery.send(*outgoing(decision))
+                again = redrive(task)
+            return await self._delivery.send(*outgoing(again))
+        if isinstance(event, events.TaskForgotten):
+            if task.submitted is None or task.ended:
+                # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
+                await self._remove([prefix + name.encode() for name in event.facts])
+            return None
         if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
             event = self._judgeable(record, event, task)
         if isinstance(event, events.Submission) and task.submitted is None:
@@ -118,8 +123,11 @@ class Coordinate:
             plan = fact_of(without_numbers(task.submitted), task.started_at, 0)
             await self._delivery.written(self._table.put(prefix + b"plan", plan))
         batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
-        for at in range(0, len(batches), 500):
-            await self._delivery.written(*(self._table.remove(key) for key in batches[at : at + 500]))
+        await self._remove(batches)
+
+    async def _remove(self, keys: list[bytes]) -> None:
+        for at in range(0, len(keys), DELETIONS):
+            await self._delivery.written(*(self._table.remove(key) for key in keys[at : at + DELETIONS]))
 
 
 def ending_of(fact: bytes | None) -> events.TaskProgress | None:

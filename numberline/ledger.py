@@ -62,7 +62,7 @@ class Snapshot:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        (self.partitions,) = connection.execute("SELECT partitions FROM installation").fetchall()[0]
+        self.partitions = _partitions(connection)
         self._markers: dict[str, list[Marker]] = {}
         rows = connection.execute("SELECT area_code::text, batch_id, task_id::text, batch_no, count FROM batches")
         for area_code, *marker in rows:
@@ -173,6 +173,17 @@ def _area_codes(
     found = by_area_code(facts)
     for area_code in sorted(found.keys() | set(rows.area_codes(partition))):
         yield area_code, found.pop(area_code, {}), rows.batches(area_code)
+
+
+def installed_partitions(settings: Settings) -> int:
+    """The one partition count.  Raises NotReachable."""
+    with database(settings) as connection:
+        return _partitions(connection)
+
+
+def _partitions(connection: psycopg.Connection[Any]) -> int:
+    (count,) = connection.execute("SELECT partitions FROM installation").fetchall()[0]
+    return int(count)
 
 
 async def read_table(settings: Settings, table: str, partition: int) -> dict[bytes, bytes]:

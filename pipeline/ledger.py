@@ -12,7 +12,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from pipeline import numbering, suppress
-from pipeline.allocate import fact_key, facts_prefix
+from pipeline.allocate import fact_key, facts_prefix, union
 from schemas import codec
 from schemas.events import Suppressed
 
@@ -57,6 +57,13 @@ class Compared:
 def sum_key(area_code: str, name: str) -> bytes:
     """Key of the fact that stands for several older ones."""
     return facts_prefix(area_code) + f"{SUM}|{name}".encode()
+
+
+def sum_of(facts: Iterable[bytes]) -> bytes:
+    """The fact that stands for others; equal bytes for equal numbers, whatever they were put together from."""
+    whole = BitMap(np.array(union(facts).to_array(), np.uint32))
+    whole.run_optimize()
+    return bytes(whole.serialize())
 
 
 def by_area_code(facts: Mapping[bytes, bytes]) -> dict[str, dict[bytes, bytes]]:

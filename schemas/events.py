@@ -146,6 +146,15 @@ class RedriveRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskForgotten:
+    """The facts of a task that ended long ago, or never began, are let go. facts: their names."""
+
+    task_id: str
+    user_id: str
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStored:
     """The rows of a batch are durable; count is below asked only when the area code has no more."""
 
@@ -210,6 +219,15 @@ class Suppressed:
     user_id: str | None
     removed: bool
     numbers: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Old facts of an area code are put together into one, ``sum|name``. facts: ``task|batch`` or ``sum|name``."""
+
+    area_code: str
+    name: str
+    facts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,11 +461,13 @@ Event = (
     | TaskRefused
     | CancelRequested
     | RedriveRequested
+    | TaskForgotten
     | BatchStored
     | BatchJudged
     | BatchFailed
     | BatchPlanned
     | Suppressed
+    | Compact
     | ValidationPlanned
     | BatchAllocated
     | NumbersEnriched

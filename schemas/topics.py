@@ -30,7 +30,7 @@ class Topic:
             if self.retention is None
             else {
                 "cleanup.policy": "delete",
-                "retention.ms": str(int(self.retention.total_seconds() * 1000)),
+                "retention.ms": str(_ms(self.retention)),
             }
         )
         return {
@@ -38,6 +38,10 @@ class Topic:
             "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "LogAppendTime" if self.log_append_time else "CreateTime",
         }
+
+
+def _ms(time: timedelta) -> int:
+    return int(time.total_seconds() * 1000)
 
 
 def _days(count: int) -> timedelta:
@@ -63,6 +67,7 @@ TASK_EVENTS = Topic(
         events.TaskRefused,
         events.CancelRequested,
         events.RedriveRequested,
+        events.TaskForgotten,
         events.BatchStored,
         events.BatchJudged,
         events.BatchFailed,
@@ -75,8 +80,8 @@ TASK_EVENTS = Topic(
 BATCHES = Topic(
     "batches",
     "area code",
-    (events.BatchPlanned, events.Suppressed),
-    "coordinate, suppress",
+    (events.BatchPlanned, events.Suppressed, events.Compact),
+    "coordinate, suppress, operators",
     ("allocate",),
     _days(14),
 )
@@ -130,10 +135,17 @@ TOPICS = (
 
 # Faust's tables; each has a changelog topic that only Faust writes and reads
 TABLES = ("tasks", "ledger", "prefixes")
+# its size is at most twice that of what the table holds (min.cleanable.dirty.ratio), and one segment a partition,
+# which is closed after a day at the latest: what is not compacted in it is read at every recovery
 CHANGELOG_CONFIG: Mapping[str, str] = {
     "cleanup.policy": "compact",
     "max.message.bytes": str(10 * MEBIBYTE),
     "segment.bytes": str(64 * MEBIBYTE),
+    "segment.ms": str(_ms(timedelta(days=1))),
+    "min.cleanable.dirty.ratio": "0.5",
+    "max.compaction.lag.ms": str(_ms(timedelta(days=7))),
+    # a worker that was away longer than this may keep facts that were let go: they do no harm
+    "delete.retention.ms": str(_ms(timedelta(days=7))),
 }
 
 

@@ -6,6 +6,7 @@ import click
 
 from numberline.cli.audit import audit
 from numberline.cli.capacity import capacity
+from numberline.cli.compact import compact
 from numberline.cli.dead_letters import deadletters
 from numberline.cli.ledger import ledger
 from numberline.cli.prefixes import prefixes
@@ -39,7 +40,7 @@ def cli() -> None:
 COMMANDS = (
     *(up, init, worker, gateway, settings_table),
     *(generate, tasks, cancel),
-    *(redrive, deadletters, ledger),
+    *(redrive, deadletters, ledger, compact),
     *(capacity, prefixes, suppress, quota, audit),
     *(token, verify),
 )

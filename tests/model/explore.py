@@ -14,6 +14,7 @@ from tests.model.model import Cancel, Generate, Rules, Scenario, Scheduled, Supp
 
 CODES = ("201", "202", "203")
 MOST_ACTIONS = 5000
+FAULTS = ("crash", "restart", "zombie", "zombie", "lose", "suppress", "compact", "compact")
 
 
 def check(world: World, reference: set[tuple[str, int]] | None) -> None:
@@ -32,19 +33,21 @@ def check(world: World, reference: set[tuple[str, int]] | None) -> None:
 def _check_ledger(world: World) -> set[tuple[str, int]]:
     """No number under two facts; returns all that are taken or suppressed."""
     drawn: Counter[tuple[str, int]] = Counter()
-    suppressed = set()
+    suppressed, summed = set(), set()
     for partition in (0, 1):
         for key, value in world.changelogs["allocate", partition].items():
             if key.startswith(b"suppressed|"):
                 change = codec.decode(value)
                 assert isinstance(change, events.Suppressed)
                 suppressed |= {(change.area_code, number) for number in BitMap.deserialize(change.numbers)}
+            elif b"|sum|" in key:
+                summed |= {(key.split(b"|")[0].decode(), number) for number in BitMap.deserialize(value)}
             else:
                 drawn.update((key.split(b"|")[0].decode(), number) for number in BitMap.deserialize(value))
         _check_suppressed(world, partition)
     once = max(drawn.values(), default=0) < 2
     world.expect(once, "number under two ledger facts", drawn.most_common(2))
-    return suppressed | set(drawn)
+    return suppressed | summed | set(drawn)
 
 
 def _check_suppressed(world: World, partition: int) -> None:
@@ -151,8 +154,12 @@ def walk(
             if rng and rng.random() < 0.12:
                 scheduled = "commit", rng.randrange(len(world.instances))
                 if faults and rng.random() < 0.5:
-                    fault = rng.choice(("crash", "restart", "zombie", "zombie", "lose", "suppress"))
+                    fault = rng.choice(
+                        ("crash", "restart", "zombie", "zombie", "lose", "suppress", "compact", "compact")
+                    )
                     faults, scheduled = faults - 1, (fault, scheduled[1])
+                if scheduled[0] == "compact":
+                    scheduled = "compact", rng.choice(CODES)
                 if scheduled[0] == "suppress":
                     readers = tuple(i for i in range(len(world.instances)) if rng.random() < 0.5)
                     scheduled = "suppress", readers

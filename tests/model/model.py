@@ -24,9 +24,10 @@ from agents.allocate import Allocate
 from agents.coordinate import Coordinate
 from agents.delivery import Outgoing, Record
 from pipeline import draw
-from pipeline.allocate import draw_batch
+from pipeline.allocate import draw_batch, facts_prefix
 from pipeline.coordinate import Decision, decide
 from pipeline.errors import RecordError
+from pipeline.ledger import sum_key, sum_of
 from pipeline.metrics import WorkerMetrics
 from pipeline.plan import spread
 from pipeline.prefix_build import PrefixRow, prefix_events
@@ -55,6 +56,9 @@ class Rules:
     cancel_remembered: bool = True  # a cancel that overtakes its task leaves a fact
     failures_told: bool = True  # a batch that becomes a dead letter is also told to coordinate
     redrive: bool = True  # an operator's command sends again whatever of a task is in flight
+    sum_first: bool = True  # old facts are deleted when the sum that stands for them is durable
+    sum_kept: bool = True  # a sum that is there is written again, and never made anew
+    compacts_quiet: bool = True  # only facts are put together whose batch nobody will ask for again
     reader_filters: bool = True  # a reader drops a progress sequence that is not above the last one of the task
 
 
@@ -209,6 +213,9 @@ class Instance:
                 return intake(self, entry, record)
             case bytes() if step == "store":
                 return store(self, entry)
+            case bytes() if step == "allocate" and not (self.world.rules.sum_first and self.world.rules.sum_kept):
+                event = codec.decode(entry)
+                return compact(self, event) if isinstance(event, events.Compact) else self.allocate(record)
             case _:
                 return self.coordinate(record) if step == "coordinate" else self.allocate(record)
 
@@ -266,6 +273,22 @@ def plan_of(request: Generate, me: Instance) -> events.Plan:
         filters=events.Filters(),
         shares=spread(quantity, exist, BATCH, request.task),
     )
+
+
+async def compact(me: Instance, event: events.Compact) -> None:
+    """A compaction as it would be without one of its rules."""
+    key = sum_key(event.area_code, event.name)
+    old = [facts_prefix(event.area_code) + name.encode() for name in event.facts]
+    left = [fact for one in old if (fact := me.table.get(one)) is not None]
+    whole = sum_of(left) if left or not me.world.rules.sum_kept else None
+    if me.world.rules.sum_kept and (known := me.table.get(key)) is not None:
+        whole = known
+    if whole is not None and me.world.rules.sum_first:
+        await me.table.put(key, whole)
+    for one in old:
+        await me.table.remove(one)
+    if whole is not None and not me.world.rules.sum_first:
+        await me.table.put(key, whole)
 
 
 async def store(me: Instance, value: bytes) -> None:
@@ -379,6 +402,9 @@ class World:
         if name == "suppress":
             self._suppress(at)
             return
+        if name == "compact":
+            self._compact(at)
+            return
         x = self.instances[at] if at < len(self.instances) else None
         if x is None:
             return
@@ -407,6 +433,35 @@ class World:
         for i in readers:  # some instances have read the other topic, some have not
             if i < len(self.instances) and (x := self.instances[i]) is not None:
                 x.suppressed = BitMap(record.numbers)
+
+    def _compact(self, code: str) -> None:
+        """An operator's command: put together what of an area code nobody will ask for again."""
+        partition = partition_of(code, "batches")
+        facts = [
+            key.removeprefix(facts_prefix(code)).decode()
+            for key in self.changelogs["allocate", partition]
+            if key.startswith(facts_prefix(code))
+        ]
+        if self.rules.compacts_quiet:
+            loud = self._loud_after_all_retention(partition)
+            facts = [fact for fact in facts if fact.partition("|")[0] not in loud]
+        if facts:
+            command = events.Compact(code, f"c{self.tick}", tuple(sorted(facts)))
+            self.trace.append(("compact", command))
+            self.logs["batches", partition].append(codec.encode(command))
+
+    def _loud_after_all_retention(self, partition: int) -> set[str]:
+        """Zombies are gone and offsets committed by then; left are tasks that run, and batches not yet read."""
+        for i, x in enumerate(self.instances):
+            if x and x.owner:
+                self.committed[x.place] = x.position
+            else:
+                self.instances[i] = None
+        loud = {t for t in "tu" if f"{USER}|{t}|end".encode() not in self.changelogs["coordinate", 0]}
+        for value in self.logs["batches", partition][self.committed["allocate", partition] :]:
+            assert isinstance(value, bytes)
+            loud.add(getattr(codec.decode(value), "task_id", ""))
+        return loud
 
     def _run(self, x: Instance) -> None:
         """One atomic action of one instance."""
@@ -450,13 +505,16 @@ class World:
     def transaction(self, batch: events.BatchAllocated) -> int | None:
         """Rows that are durable; None where the database holds a number already."""
         marker = batch.task_id, batch.batch
+        count = len(BitMap.deserialize(batch.numbers))
+        if not self.expect(self.markers.get(marker, count) == count, "another content of a stored batch", batch):
+            return None
         if marker not in self.markers:
             rows = [(batch.area_code, number) for number in BitMap.deserialize(batch.numbers)]
             for row in rows:
                 if not self.expect(row not in self.rows, "number twice", row, self.rows.get(row), marker):
                     return None
             self.rows.update(dict.fromkeys(rows, marker))
-            self.markers[marker] = len(rows)
+            self.markers[marker] = count
         return self.markers[marker]
 
     def expect(self, holds: bool, kind: str, *detail: Any) -> bool:

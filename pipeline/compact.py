@@ -1,0 +1,82 @@
+"""Which old facts are put together or let go, and by which commands: a function of the facts and of two moments."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pipeline.ledger import SUM
+from schemas import codec, topics
+from schemas.events import Compact, Fact, TaskForgotten
+
+# older than any record that could ask for the batch again: a duplicate would draw anew
+LEDGER_AGE = max(topic.retention for topic in (topics.BATCHES, topics.TASK_EVENTS) if topic.retention)
+TASK_AGE = timedelta(days=45)
+FACTS_A_COMMAND = 500  # the partition waits while they are put together
+FEWEST_FACTS = 64  # fewer are read in no time
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """Whose they are, their names, and when they were left (ms), as far as that can be told; whether it ended."""
+
+    user_id: str
+    task_id: str
+    names: tuple[str, ...]
+    newest: int
+    submitted: bool
+    ended: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether something of it may still be in flight."""
+        return self.submitted and not self.ended
+
+
+def tasks_of(facts: Mapping[bytes, bytes]) -> Iterator[TaskFacts]:
+    """The tasks of a partition of the table `tasks`, whose keys are ``user|task|name``."""
+    grouped: dict[tuple[str, str], dict[str, bytes]] = {}
+    for key, value in facts.items():
+        user, task, name = key.decode().split("|", 2)
+        grouped.setdefault((user, task), {})[name] = value
+    for (user, task), named in grouped.items():
+        times = [_time_of(value) for name, value in named.items() if not name.startswith("batch|")]
+        yield TaskFacts(user, task, tuple(sorted(named)), max(times, default=0), "plan" in named, "end" in named)
+
+
+def _time_of(value: bytes) -> int:
+    fact = codec.decode(value)
+    assert isinstance(fact, Fact)
+    return fact.at
+
+
+def forgotten(tasks: Iterable[TaskFacts], before: int) -> Iterator[TaskForgotten]:
+    """Of tasks that came to an end before a moment (ms), or never began: all their facts are let go."""
+    for task in tasks:
+        if not task.running and task.newest < before:
+            yield TaskForgotten(task.task_id, task.user_id, task.names)
+
+
+def compactions(
+    ages: Mapping[bytes, int], running: frozenset[str], before: int, name: str, fewest: int = FEWEST_FACTS
+) -> Iterator[Compact]:
+    """What puts the facts of the ledger that were left before a moment (ms) into one an area code.
+
+    ages: record time by key, of one partition. running: tasks whose batches stay as they are. name: of the sum,
+    new with each run. Where one command cannot hold all, the next goes on from the sum of the one before.
+    """
+    by_area_code: dict[str, list[str]] = {}
+    for key, at in ages.items():
+        area_code, _, rest = key.decode(errors="replace").partition("|")
+        if len(area_code) == 3 and at < before and rest.partition("|")[0] not in running:
+            by_area_code.setdefault(area_code, []).append(rest)
+    for area_code, facts in sorted(by_area_code.items()):
+        if len(facts) >= fewest:
+            yield from _chained(area_code, sorted(facts), name)
+
+
+def _chained(area_code: str, facts: list[str], name: str) -> Iterator[Compact]:
+    before: tuple[str, ...] = ()
+    for number, at in enumerate(range(0, len(facts), FACTS_A_COMMAND)):
+        sum_name = f"{name}-{number}"
+        yield Compact(area_code, sum_name, (*before, *facts[at : at + FACTS_A_COMMAND]))
+        before = (f"{SUM}|{sum_name}",)
