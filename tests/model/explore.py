@@ -31,7 +31,7 @@ def check(world: World, reference: set[tuple[str, int]] | None) -> None:
 
 
 def _check_ledger(world: World) -> set[tuple[str, int]]:
-    """No number under two facts; returns all that are taken or suppressed."""
+    """No number under the facts of two batches, none lost; returns all that are taken or suppressed."""
     drawn: Counter[tuple[str, int]] = Counter()
     suppressed, summed = set(), set()
     for partition in (0, 1):
@@ -47,6 +47,8 @@ def _check_ledger(world: World) -> set[tuple[str, int]]:
         _check_suppressed(world, partition)
     once = max(drawn.values(), default=0) < 2
     world.expect(once, "number under two ledger facts", drawn.most_common(2))
+    lost = set(world.rows) - summed - set(drawn)
+    world.expect(not lost, "stored number that the ledger has lost", lost)
     return suppressed | summed | set(drawn)
 
 
@@ -133,6 +135,7 @@ def draw_scenario(rng: random.Random) -> Scenario:
         tuple(requests),
         None if alone or rng.random() < 0.6 else Suppress("s", "201", spaces["201"][:2]),
         ("t", rng.randrange(3)) if not alone and rng.random() < 0.15 else None,
+        None if alone else Generate("v", "a", rng.randint(1, 4), tuple(rng.sample(CODES, 2)), "partial"),
         alone,
     )
 
@@ -149,9 +152,15 @@ def walk(
     with World(rules, scenario) as world:
         for scheduled in done:
             world.do(scheduled)
-        while (choices := world.runnable()) and world.expect(len(done) < MOST_ACTIONS, "does not come to rest"):
-            scheduled = "run", rng.choice(choices) if rng else choices[0]
-            if rng and rng.random() < 0.12:
+        while world.expect(len(done) < MOST_ACTIONS, "does not come to rest"):
+            scheduled: Scheduled
+            if choices := world.runnable():
+                scheduled = "run", rng.choice(choices) if rng else choices[0]
+            elif scenario.late and not world.later:
+                scheduled, faults = ("later", 0), faults + (rng.randint(0, 3) if rng else 0)
+            else:
+                break
+            if rng and scheduled[0] == "run" and rng.random() < 0.12:
                 scheduled = "commit", rng.randrange(len(world.instances))
                 if faults and rng.random() < 0.5:
                     fault = rng.choice(

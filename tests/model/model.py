@@ -36,7 +36,7 @@ from pipeline.task import Task
 from schemas import codec, events, topics
 
 WINDOW, BATCH = 2, 2
-USER = "ann"
+USER, TASKS = "ann", "tuv"
 INPUT = {"intake": "requests", "coordinate": "task-events", "allocate": "batches", "store": "allocations"}
 PARTITIONS = {"requests": 2, "task-events": 1, "batches": 2, "allocations": 2, "progress": 1, "audit": 1}
 METRICS = WorkerMetrics(CollectorRegistry())
@@ -98,6 +98,7 @@ class Scenario:
     requests: tuple[tuple[int, Generate | Cancel], ...]
     suppress: Suppress | None = None
     poison: tuple[str, int] | None = None  # a batch that the store cannot process
+    late: Generate | None = None  # asked for when all retention is over and old facts are put together
     alone: bool = False  # one task and only faults: its numbers must not depend on them
 
     @cached_property
@@ -327,6 +328,7 @@ class World:
     scenario: Scenario
     tick: int = 0
     lost: bool = False
+    later: bool = False
     found: dict[str, tuple[tuple[Any, ...], int]] = field(default_factory=dict)
     trace: list[Action] = field(default_factory=list)
     markers: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -392,7 +394,7 @@ class World:
         if not found and self.lost:  # the operator's repair
             self.lost = False
             if self.rules.redrive:
-                self.logs["task-events", 0] += [codec.encode(events.RedriveRequested(t, USER)) for t in "tu"]
+                self.logs["task-events", 0] += [codec.encode(events.RedriveRequested(t, USER)) for t in TASKS]
             return self.runnable()
         return found
 
@@ -401,6 +403,12 @@ class World:
         (name, at), self.tick = scheduled, self.tick + 1
         if name == "suppress":
             self._suppress(at)
+            return
+        if name == "later" and self.scenario.late and not self.later:
+            self.later = True
+            for code in self.scenario.spaces:
+                self._compact(code)
+            self.logs["requests", 0].append(self.scenario.late)
             return
         if name == "compact":
             self._compact(at)
@@ -457,7 +465,7 @@ class World:
                 self.committed[x.place] = x.position
             else:
                 self.instances[i] = None
-        loud = {t for t in "tu" if f"{USER}|{t}|end".encode() not in self.changelogs["coordinate", 0]}
+        loud = {t for t in TASKS if f"{USER}|{t}|end".encode() not in self.changelogs["coordinate", 0]}
         for value in self.logs["batches", partition][self.committed["allocate", partition] :]:
             assert isinstance(value, bytes)
             loud.add(getattr(codec.decode(value), "task_id", ""))

@@ -14,7 +14,7 @@ def test_no_walk_breaks_an_invariant() -> None:
     """With all rules in force, whatever goes wrong, every task ends once and with exact counts."""
     findings = search(Rules(), 20, 2_000)
     assert not findings.counts, report(Rules(), findings)
-    faults = {"run", "commit", "crash", "restart", "zombie", "lose", "suppress", "compact"}
+    faults = {"run", "commit", "crash", "restart", "zombie", "lose", "suppress", "compact", "later"}
     assert faults == set(findings.actions)
     assert set(findings.ends) == {
         "generating",

@@ -1,16 +1,21 @@
 """`numberline ledger` on real servers: verified while workers run, lost, refused, rebuilt, and exact again."""
 
 import asyncio
+import signal
+from datetime import timedelta
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 from confluent_kafka import Producer
 
+from numberline import compact as compacting
+from numberline.ledger import read_table
 from numberline.setup.topics import create_topics
 from schemas import topics
 from schemas.identity import task_id
 from schemas.partitions import partition_for
 from tests.fix_installation import PARTITIONS, Installation
+from tests.processes import wait_until
 
 ROWS = "SELECT count(*), count(DISTINCT number) FROM numbers"
 SUPPRESSED = "+12012001234"
@@ -98,3 +103,35 @@ def test_a_lost_ledger_is_refused_rebuilt_and_exact_again(small_installation: In
     assert ours.rows(ROWS) == [(3_999, 3_999)]
     assert ours.rows("SELECT count(*) FROM phone_numbers WHERE number = %s", SUPPRESSED) == [(0,)]
     assert ours.run("ledger", "verify").returncode == 0
+
+
+def test_old_facts_are_put_together_and_the_ledger_stays_exact(small_installation: Installation) -> None:
+    """One fact an area code is left; after the loss of the local state every other number still comes, once."""
+    ours = small_installation
+    first = ours.request("ann", quantity=1_500, area_codes=AREA_CODES, batch_size=100)
+    with ours.worker("w1") as worker:
+        assert ours.ending(first)["type"] == "task_completed"
+        young = ours.run("compact")
+        assert young.returncode == 0, young.stderr
+        kept = f"0 of {len(facts_of(ours))} facts of the ledger are being put together, in 0 area codes\n"
+        assert young.stdout == kept + "0 tasks that ended more than 45 days ago are let go\n"
+        found = asyncio.run(compacting.find(ours.settings, timedelta(0), lambda count: None, fewest=1))
+        assert {command.area_code for command in found.compactions} == set(AREA_CODES)
+        asyncio.run(compacting.send(ours.settings, found, lambda count: None))
+        wait_until(lambda: len(facts_of(ours)) == 2, 30, "one fact an area code")
+        assert ours.run("ledger", "verify").returncode == 0
+        worker.stop(signal.SIGKILL)
+    rest = ours.request("bea", quantity=4_000, area_codes=AREA_CODES, on_shortfall="partial")
+    with ours.worker("elsewhere") as worker:
+        assert ours.ending(rest)["result_data"]["total_generated"] == 2_500
+        assert worker.metric("numberline_ledger_conflicts_total") == 0
+    assert ours.rows(ROWS) == [(4_000, 4_000)]
+
+
+def facts_of(installation: Installation) -> list[bytes]:
+    """The keys that the ledger's changelog holds by now."""
+    return [
+        key
+        for partition in range(PARTITIONS)
+        for key in asyncio.run(read_table(installation.settings, "ledger", partition))
+    ]
