@@ -153,7 +153,6 @@ def walk(
         for scheduled in done:
             world.do(scheduled)
         while world.expect(len(done) < MOST_ACTIONS, "does not come to rest"):
-            scheduled: Scheduled
             if choices := world.runnable():
                 scheduled = "run", rng.choice(choices) if rng else choices[0]
             elif scenario.late and not world.later:
