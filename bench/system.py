@@ -51,6 +51,11 @@ class System:
         if refused or self.incidents:
             raise BenchError(refused or "\n".join(self.incidents))
 
+    def worker_ready(self) -> bool:
+        """Whether the worker has its partitions and tables.  Raises BenchError where a process has ended."""
+        self.check()
+        return "\nnumberline_worker_ready 1.0" in _get(self.worker_metrics_url)
+
     async def quiet(self) -> None:
         """Return once the worker has nothing left to do: no step has acknowledged a record for a while."""
         before = None
@@ -121,7 +126,7 @@ def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterat
                 stack.callback(process.stop)
                 process.start()
             say("worker")
-            _wait(system, lambda: "\nnumberline_worker_ready 1.0" in _get(metrics_url))
+            _wait(system, system.worker_ready)
             say("gateway")
             _wait(system, lambda: bool(_get(f"http://127.0.0.1:{ports[0]}/readyz")))
             yield system

@@ -72,6 +72,7 @@ class ManagedProcess:
             self._thread.join()
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
 
     def kill(self) -> None:
         """SIGKILL it, as a fault would, and end the supervision."""
