@@ -1,7 +1,8 @@
 """`python -m bench.scale`: a ledger of 50 and of 500 million numbers; sizes, restarts, memory, the cost of a batch.
 
 The numbers are not generated: facts of 5,000 numbers, as allocate would have left them, are written into the
-ledger's changelog. A fact holds every 1,600th number of an area code, so that it has the size of a random one.
+ledger's changelog. A fact holds every 1,600th number of an area code from one at random on, so that it has the size
+of a random one, and so have all together.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import psycopg
 from pyroaring import BitMap
 from rich.console import Console
 
@@ -129,8 +131,6 @@ def scale(numbers: tuple[int, ...], area_codes: tuple[int, ...], out: Path | Non
 
 def _largest(system: System) -> Iterator[str]:
     """Area codes, those with the most numbers first."""
-    import psycopg
-
     with psycopg.connect(system.database_url) as connection:
         yield from (
             str(code)
@@ -204,7 +204,7 @@ async def _write_facts(system: System, numbers: int, codes: Sequence[str]) -> No
     partitions, topic = installed_partitions(settings), topics.changelog_name(settings.namespace, "ledger")
     async with kafka_producer(settings) as producer:
         sent = []
-        async for code, key, value in _facts(numbers, codes):
+        async for code, key, value in facts_of(numbers, codes):
             sent.append(await producer.send(topic, value, key, partition=partition_for(code, partitions)))
             if len(sent) == 2_000:
                 await asyncio.gather(*sent)
@@ -212,11 +212,13 @@ async def _write_facts(system: System, numbers: int, codes: Sequence[str]) -> No
         await asyncio.gather(*sent)
 
 
-async def _facts(numbers: int, codes: Sequence[str]) -> AsyncIterator[tuple[str, bytes, bytes]]:
+async def facts_of(numbers: int, codes: Sequence[str]) -> AsyncIterator[tuple[str, bytes, bytes]]:
+    """Area code, key and fact; no number is in two of an area code's."""
     each = numbers // FACT_NUMBERS // len(codes)
     for code in codes:
+        firsts = np.random.default_rng(int(code)).permutation(STRIDE)
         for batch in range(each):
-            held = BitMap(np.arange(batch, numbering.NUMBERS, STRIDE, dtype=np.uint32))
+            held = BitMap(np.arange(firsts[batch], numbering.NUMBERS, STRIDE, dtype=np.uint32))
             yield code, fact_key(code, "00000000-0000-5000-8000-000000000000", batch), bytes(held.serialize())
         await asyncio.sleep(0)
 

@@ -1,0 +1,32 @@
+"""The facts of the large ledger are such as allocate leaves."""
+
+from collections import Counter
+
+import numpy as np
+from pyroaring import BitMap
+
+from bench.scale import FACT_NUMBERS, STRIDE, facts_of
+from pipeline.ledger import by_area_code
+
+
+async def test_facts_share_no_number_and_add_up() -> None:
+    """Each area code has its part of all numbers, in facts of one size, up to the last that fits."""
+    facts = [one async for one in facts_of(3 * 7 * FACT_NUMBERS, ["212", "415", "907"])]
+    assert len({key for _, key, _ in facts}) == 21
+    assert Counter(code for code, _, _ in facts) == {"212": 7, "415": 7, "907": 7}
+    assert {code: len(own) for code, own in by_area_code({key: value for _, key, value in facts}).items()} == {
+        "212": 7,
+        "415": 7,
+        "907": 7,
+    }
+    held = [BitMap.deserialize(value) for code, _, value in facts if code == "415"]
+    assert {len(one) for one in held} == {FACT_NUMBERS}
+    assert len(BitMap.union(*held)) == 7 * FACT_NUMBERS
+    assert STRIDE * FACT_NUMBERS == 8_000_000
+
+
+async def test_facts_have_the_size_of_random_ones() -> None:
+    """Within a tenth: a bitmap's size follows from how many numbers share a container."""
+    [(_, _, fact)] = [one async for one in facts_of(FACT_NUMBERS, ["212"])]
+    random = BitMap(np.random.default_rng(1).choice(8_000_000, FACT_NUMBERS, replace=False)).serialize()
+    assert abs(len(fact) - len(random)) < len(random) / 10
