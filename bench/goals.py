@@ -6,3 +6,5 @@ SMALL_P95_OVER_ROUND_TRIP = 15.0
 MIDDLE_P95_OVER_ROUND_TRIP = 40.0
 LOADED_P95_OVER_IDLE = 8.0  # x, of the p95 of the same task on an idle system
 WORKER_MEGABYTES = 500.0  # 10**6 bytes, with 10 million numbers given out
+BARE_DELIVERIES_OVER_GATEWAY = 1 / 0.7  # x: at least 0.7 of the deliveries of a bare broadcast server
+GATEWAY_MEMORY_OVER_BARE = 1.3  # x, of its memory a connection

@@ -23,6 +23,9 @@ class Sizes:
     latency_area_codes: tuple[str, ...]
     memory_tasks: int
     pure_rounds: int
+    connections: int
+    messages: int
+    slow_messages: int
 
     @classmethod
     def scaled(cls, scale: float) -> "Sizes":
@@ -38,4 +41,7 @@ class Sizes:
             latency_area_codes=LATENCY_AREA_CODES[: some(len(LATENCY_AREA_CODES), 2)],
             memory_tasks=some(10, 2),
             pure_rounds=some(200, FEWEST_SAMPLES),
+            connections=some(1_000, 10),
+            messages=some(200, 20),
+            slow_messages=some(2_000, 40),
         )

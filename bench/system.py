@@ -134,6 +134,20 @@ def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterat
 
 
 @contextlib.contextmanager
+def gateway_process(system: System, settings: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """Another gateway with settings of its own beside those of the system, ready: its process id and port."""
+    port = free_port()
+    own = {variable("gateway_port"): str(port), variable("http_port"): "0", variable("metrics_port"): "0"}
+    log = system.gateway.log.with_name(f"gateway-{port}.log")
+    process = ManagedProcess("another gateway", "gateway", own | settings, log, system.incidents.append)
+    with contextlib.ExitStack() as stack:
+        stack.callback(process.stop)
+        process.start()
+        _wait(system, lambda: bool(_get(f"http://127.0.0.1:{port}/readyz")))
+        yield process.pid, port
+
+
+@contextlib.contextmanager
 def _environment(own: dict[str, str]) -> Iterator[None]:
     """This process's environment with the system's own settings in place of the caller's."""
     before = {name: os.environ.pop(name) for name in map(variable, OWN) if name in os.environ}

@@ -1,6 +1,7 @@
 """A WebSocket on the wire: its TCP connection and every frame that comes count against the limits."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from websockets.protocol import Event
 from gateway.limits import LimitReached, Limits
 
 CLOSE_SECONDS = 5.0  # for the closing handshake; then the connection is cut
+SEND_BUFFER_BYTES = 1 << 16  # of the kernel, which would let megabytes wait for each slow reader
 MOST_REASON_BYTES = 123  # RFC 6455, section 5.5
 
 
@@ -37,6 +39,7 @@ class ClientSocket(ServerConnection):
         """A TCP connection; too many of one address that never send a handshake are cut."""
         super().connection_made(transport)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if not self._limits.opened(self.peer):
             self.transport.abort()
 
@@ -70,10 +73,10 @@ def short(reason: str) -> str:
     return reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")
 
 
-async def close(socket: ServerConnection, code: int, reason: str) -> None:
+async def close(client: ServerConnection, code: int, reason: str) -> None:
     """Close with a code, and cut the connection where the client does not take it in time."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
-            await socket.close(code, short(reason))
+            await client.close(code, short(reason))
     except TimeoutError:
-        socket.transport.abort()
+        client.transport.abort()

@@ -1,14 +1,14 @@
 """How many connections and frames one client, one user and one address may have. No I/O."""
 
-import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.address import client_address, is_trusted, networks_of
 from pipeline.settings import Settings
 
+ANY = ""  # whoever it is
 SOCKETS_A_CONNECTION = 2  # that an address may have open: some are always coming or going
 MOST_BUCKETS = 100_000  # the one that was used longest ago is forgotten; it would be full again by then
 
@@ -65,7 +65,7 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._trusted = networks_of(settings.trusted_proxies)
-        self._held = 0
+        self._held: dict[str, int] = {}
         self._by_peer: dict[str, int] = {}
         self._by_address: dict[str, int] = {}
         self._by_user: dict[str, int] = {}
@@ -88,28 +88,28 @@ class Limits:
         """Whose connection it is, once its handshake is here. forwarded: the headers X-Forwarded-For."""
         return client_address(peer, forwarded, self._trusted)
 
-    @contextlib.contextmanager
-    def connection(self, address: str) -> Iterator[None]:
-        """A connection of an address, from its handshake on.  Raises LimitReached."""
-        if self._held >= self._settings.max_connections:
-            raise LimitReached("connections", "this gateway holds as many connections as it may")
-        self._held += 1
-        try:
-            text = "as many connections as one address may have"
-            most = self._settings.max_connections_of_address
-            with _counted(self._by_address, address, most, LimitReached("connections_address", text)):
-                yield
-        finally:
-            self._held -= 1
+    def connection(self) -> "Place":
+        """A place for a connection, from its handshake on.  Raises LimitReached."""
+        reached = LimitReached("connections", "this gateway holds as many connections as it may")
+        return Place(self._held, ANY, self._settings.max_connections, reached)
 
-    @contextlib.contextmanager
-    def of_user(self, user_id: str) -> Iterator[None]:
+    def of_address(self, address: str) -> "Place":
+        """The same of an address.  Raises LimitReached."""
+        return Place(
+            self._by_address,
+            address,
+            self._settings.max_connections_of_address,
+            LimitReached("connections_address", "as many connections as one address may have"),
+        )
+
+    def of_user(self, user_id: str) -> "Place":
         """The same of a user, once it is known.  Raises LimitReached."""
-        text = "as many connections as one user may have"
-        with _counted(
-            self._by_user, user_id, self._settings.max_connections_of_user, LimitReached("connections_user", text)
-        ):
-            yield
+        return Place(
+            self._by_user,
+            user_id,
+            self._settings.max_connections_of_user,
+            LimitReached("connections_user", "as many connections as one user may have"),
+        )
 
     def bucket(self, now: float) -> Bucket:
         """For the frames of one connection."""
@@ -140,14 +140,20 @@ class Budget:
         self._limits.check_frame(self._own, self.address, self.user_id, time.monotonic())
 
 
-@contextlib.contextmanager
-def _counted(held: dict[str, int], name: str, most: int, reached: LimitReached) -> Iterator[None]:
-    if held.get(name, 0) >= most:
-        raise reached
-    held[name] = held.get(name, 0) + 1
-    try:
-        yield
-    finally:
-        held[name] -= 1
-        if not held[name]:
-            del held[name]
+class Place:
+    """A place among those that a name may have, taken inside.  Raises LimitReached where all are taken."""
+
+    __slots__ = ("_name", "_taken")
+
+    def __init__(self, taken: dict[str, int], name: str, most: int, reached: LimitReached) -> None:
+        if taken.get(name, 0) >= most:
+            raise reached
+        self._taken, self._name = taken, name
+
+    def __enter__(self) -> None:
+        self._taken[self._name] = self._taken.get(self._name, 0) + 1
+
+    def __exit__(self, *error: object) -> None:
+        self._taken[self._name] -= 1
+        if not self._taken[self._name]:
+            del self._taken[self._name]

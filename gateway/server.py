@@ -130,19 +130,21 @@ class GatewayServer:
         channel, user_id = channel_user
         budget = Budget(self._limits, self._limits.address(socket.peer, socket.request.headers.get_all(FORWARDED)))
         socket.check_frame = budget.check_frame
-        with self._limits.connection(budget.address):
+        with self._limits.connection(), self._limits.of_address(budget.address):
             if (reason := self._not_ready()) is not None:
                 raise Refused(1013, f"not ready, try again later: {reason}", "not_ready")
             identity = await authenticate(socket, user_id, self._authenticator)
             budget.user_id = identity.user_id
-            with self._limits.of_user(identity.user_id), self._metrics.connections.track_inprogress():
+            with self._limits.of_user(identity.user_id):
                 await self._converse(Connection(socket, identity, user_id, channel, self._services))
 
     async def _converse(self, connection: Connection) -> None:
         self._connections.add(connection)
+        self._metrics.connections.inc()
         try:
             await connection.run()
         finally:
+            self._metrics.connections.dec()
             self._connections.discard(connection)
 
     def _count_end(self, socket: ClientSocket) -> None:

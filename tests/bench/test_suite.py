@@ -55,11 +55,11 @@ def test_rows_asked_for_reported_and_stored_agree(
             tasks = connection.execute("SELECT count(*) FROM task_states WHERE status = 'completed'").fetchone()
     assert dict(os.environ) == before
 
-    assert [part.name for part in results.parts] == ["million", "latency", "mixed", "memory", "pure"]
+    assert [part.name for part in results.parts] == ["million", "latency", "mixed", "memory", "pure", "gateway"]
     assert results.disagreeing == ()
     accounts = [part.account for part in results.parts]
     assert all(account.asked == account.reported == account.stored for account in accounts)
-    assert all(account.tasks for account in accounts[:-1])
+    assert all(account.tasks for account in accounts[:-2])
     total = sum(account.stored for account in accounts)
     assert rows == (total, total)
     assert tasks == (sum(account.tasks for account in accounts),)
@@ -68,7 +68,8 @@ def test_rows_asked_for_reported_and_stored_agree(
     for part in results.parts:
         assert part.figures
         for figure in part.figures:
-            assert all(value > 0 for value in figure.values), figure
+            if part.name != "gateway":  # memory that so few connections cost is within the noise
+                assert all(value > 0 for value in figure.values), figure
             assert "| " + " | ".join(row(figure, judged=False)) + " |" in page
     goals = [(part.name, figure.goal) for part in results.parts for figure in part.figures if figure.goal]
     assert goals == [
@@ -78,5 +79,7 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("latency", 40),
         ("mixed", 8),
         ("memory", 500),
+        ("gateway", 1 / 0.7),
+        ("gateway", 1.3),
     ]
     assert all(announced == came for announced, came in watcher.steps.values())
