@@ -22,6 +22,9 @@ class ClientSocket(ServerConnection):
     check_frame: called for every frame that the client sends, of whatever kind, pings and fragments too.
     """
 
+    # beside the library's attributes: its instances share their keys, and no more would fit (PEP 412)
+    __slots__ = ("_limits", "check_frame", "peer", "refused")
+
     def __init__(self, limits: Limits, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._limits = limits

@@ -20,6 +20,6 @@ class Selection:
 
     def wants(self, message: Message) -> bool:
         """Whether to tell: always, where it is no message of a task."""
-        if message.task_type is None:
+        if message.task_type is None or (self._only_type is None and not self.subscribed):
             return True
         return self.shows(message.task_type) and (not self.subscribed or message.task_id in self.subscribed)

@@ -1,7 +1,9 @@
 """One client's way out: straight to the socket while the client keeps up, else through its outbox."""
 
 import asyncio
+import functools
 
+from prometheus_client import Counter
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
@@ -12,6 +14,12 @@ from pipeline.metrics import GatewayMetrics
 
 STALLED_SECONDS = 60.0  # a client that takes nothing for so long is cut
 STRAIGHT_BYTES = 1 << 14  # that wait in the transport: more, and the client is slow
+
+
+@functools.lru_cache(maxsize=64)
+def _sent(metrics: GatewayMetrics, type_: str) -> Counter:
+    """What counts messages of a type; to look it up for each delivery would cost more than to count."""
+    return metrics.messages_sent.labels(type_)
 
 
 class Sender:
@@ -32,7 +40,7 @@ class Sender:
         if self._writer is None:
             if self._socket.transport.get_write_buffer_size() < STRAIGHT_BYTES:
                 broadcast((self._socket,), message.text, text=True)
-                self._metrics.messages_sent.labels(message.type).inc()
+                _sent(self._metrics, message.type).inc()
                 return
             self._outbox = self._outbox or Outbox()
             self._writer = asyncio.create_task(self._write(self._outbox))
@@ -76,7 +84,7 @@ class Sender:
             while self._ending is None and (message := outbox.take()) is not None:
                 async with asyncio.timeout(STALLED_SECONDS):
                     await self._socket.send(message.text, text=True)
-                self._metrics.messages_sent.labels(message.type).inc()
+                _sent(self._metrics, message.type).inc()
         except TimeoutError:
             self.end(1013, "you stopped reading; connect again")
         except ConnectionClosed:

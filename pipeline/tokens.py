@@ -58,7 +58,7 @@ class TokenRules:
         return cls(secret, settings.auth_audience, settings.auth_issuer, settings.auth_operator_scope)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who a token proves to be, and until when (seconds since the epoch, leeway included)."""
 

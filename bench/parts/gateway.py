@@ -27,6 +27,7 @@ USER = "bench-gateway"
 NAMESPACE = "numberline-bench-gateway"
 KIBIBYTE, GIBIBYTE = 1024, 2**30
 HALF_LOAD_SECONDS = 3.0
+PACE_SECONDS = 0.01
 SETTLE_SECONDS = 1.0  # a connection holds for a first message at first
 WIDE = ("max_connections", "max_connections_of_user", "max_connections_of_address")
 PAYLOAD = b"x" * 450
@@ -42,8 +43,8 @@ METHOD = (
     "is at a client; over all deliveries. Bare: at the same rate.",
     "Memory: growth of VmRSS over the connections that were opened; handshakes, authentication and first message "
     "done. Storm: connections opened evenly over one second, each timed from connect to its first message.",
-    "Slow readers: connections that take nothing, while messages come that would not fit their bound; growth of "
-    "VmRSS over them, and the p99 of a reading client of the same user beside them, over its p99 without them.",
+    "Slow readers: connections that take nothing, while messages come until some wait for each of them; growth of "
+    "VmRSS over them, and then the p99 of a reading client of the same user, over its p99 without them.",
 )
 
 
@@ -182,6 +183,7 @@ async def _deliveries(clients: Clients, sender: Topic | Bare, messages: int, val
     started = time.perf_counter()
     await asyncio.gather(*(sender.send() for _ in range(messages)))
     await arrivals.until_silent()
+    values[f"{kind} whole"] = arrivals.count / (messages * len(clients.all))
     values[f"{kind} rate"] = rate = arrivals.count / (arrivals.last - started)
     return rate
 
@@ -213,7 +215,10 @@ async def _slow_readers(pid: int, clients: Clients, topic: Topic, sizes: Sizes, 
     await asyncio.sleep(SETTLE_SECONDS)
     before = procfs.memory(pid).resident
     arrivals = clients.count_anew()
-    await _paced(arrivals, topic, sizes.slow_messages)
+    await asyncio.gather(*(topic.send() for _ in range(sizes.slow_messages)))
+    await arrivals.until_silent()  # by now all that they take has been given to them
+    arrivals = clients.count_anew()
+    await _paced(arrivals, topic, sizes.slow_messages // 4)
     values["beside p99"] = percentile(arrivals.waits, 99) * 1000
     values["slow KiB"] = (procfs.memory(pid).resident - before) * procfs.MEGABYTE / KIBIBYTE / sizes.connections
 
@@ -222,7 +227,7 @@ async def _paced(arrivals: Arrivals, topic: Topic, messages: int) -> None:
     for _ in range(messages):
         arrivals.sent.append(time.perf_counter())
         await topic.send()
-        await asyncio.sleep(0.003)
+        await asyncio.sleep(PACE_SECONDS)
     await arrivals.until_silent()
 
 
@@ -249,6 +254,7 @@ def _figures(found: dict[str, list[float]], sizes: Sizes) -> tuple[Figure, ...]:
         figure("deliveries a second, gateway", "/s", of("gateway rate")),
         figure("deliveries a second, bare", "/s", of("bare rate")),
         figure("deliveries a second, gateway with compression", "/s", of("deflate rate")),
+        figure("deliveries of all that were due, gateway", "x", of("gateway whole")),
         figure("memory a connection, gateway", "KiB", of("gateway KiB")),
         figure("memory a connection, bare", "KiB", of("bare KiB")),
         figure("memory a connection, gateway with compression", "KiB", of("deflate KiB")),
