@@ -125,11 +125,11 @@ def import_(
         finally:
             _tell_rejected(reports, rejected)
         _show(console, reports, proposal, current)
-        if current and not proposal.changes:
+        if dry_run:
+            console.print("Dry run: nothing was changed.")
+        elif current and not proposal.changes:
             release.make_current_again(settings, connection, current)
             console.print(f"Nothing differs: version {current.version} stays.")
-        elif dry_run:
-            console.print("Dry run: nothing was changed.")
         else:
             with _bar("publishing", len(proposal.data)) as advance:
                 made = release.release(settings, connection, proposal, advance)
