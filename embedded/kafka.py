@@ -68,7 +68,8 @@ class Kafka(Server):
     def _format(self, directory: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
         properties = self._write_properties("format.properties", directory)
-        self._run([*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties])
+        # with =, for one id in 64 begins with a hyphen
+        self._run([*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", properties])
 
     def _command(self) -> list[str]:
         return [*self._java, "kafka.Kafka", self._write_properties("server.properties", self.data)]

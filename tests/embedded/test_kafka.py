@@ -1,5 +1,6 @@
 """The broker: what it keeps, where it listens, how it comes back."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,14 @@ def test_pid_is_the_brokers_own(kafka_server: Kafka) -> None:
     assert kafka_server.alive()
 
 
-def test_comes_back_at_the_same_address_with_its_data_after_kill_9(tmp_path: Path) -> None:
-    """Acknowledged records survive SIGKILL, and clients need not look for the broker again."""
+def test_comes_back_at_the_same_address_with_its_data_after_kill_9(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledged records survive SIGKILL, and clients need not look for the broker again.
+
+    Its cluster has an id that looks like an option, as one in 64 does.
+    """
+    monkeypatch.setattr("embedded.kafka.uuid.uuid4", lambda: uuid.UUID(bytes=b"\xf8" + bytes(15)))
     port = free_port()
     with Kafka(tmp_path, port=port, settings={"num.partitions": "3"}) as kafka:
         assert kafka.bootstrap_servers == f"127.0.0.1:{port}"
