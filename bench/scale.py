@@ -158,7 +158,8 @@ async def _compacted(machine: Machine, before: Scale, codes: Sequence[str]) -> S
     settings = machine.system.settings
     found = await compact.find(settings, timedelta(0), lambda count: None)
     await compact.send(settings, found, lambda count: None)
-    await machine.system.quiet()
+    while (await compact.find(settings, timedelta(0), lambda count: None)).compactions:  # noqa: ASYNC110
+        await asyncio.sleep(1)
     machine.stop()
     await _figures(machine, one, loaded, empty)
     return one
