@@ -5,9 +5,11 @@ tests/agents/test_faust_workarounds.py holds each by a test that fails without i
 """
 
 import asyncio
+import functools
 import logging
 import os
-from collections.abc import Awaitable, Iterator
+import types
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from typing import Any
 
 import faust
@@ -36,6 +38,7 @@ def install() -> None:
     _f8_commit_before_partitions_go()
     _f9_leave_though_static()
     _f10_no_fixed_sleeps()
+    _f11_deliver_without_tasks()
     install.done = True  # type: ignore[attr-defined]
 
 
@@ -249,6 +252,46 @@ def _f10_no_fixed_sleeps() -> None:
     mode.Worker._gather_all = _gather_all
     TableManager.on_start = on_start
     Consumer._wait_next_records = _wait_next_records
+
+
+def _f11_deliver_without_tasks() -> None:
+    """F11: each message is delivered by four asyncio tasks, so that a delivery that waits for room can be given up
+    when the flow is suspended. Hardly one waits: it is begun without them, and left to Faust only where it does."""
+    wait_first = Consumer.wait_first
+
+    async def wait_first_(self: Any, *coros: Any, timeout: Any = None) -> Any:
+        first, *others = coros
+        if getattr(first, "cr_code", None) is not self.callback.__code__:
+            return await wait_first(self, *coros, timeout=timeout)
+        try:
+            awaited = first.send(None)
+        except StopIteration:
+            for other in others:
+                other.close()
+            return None
+        return await wait_first(self, _finish(first, awaited), *others, timeout=timeout)
+
+    Consumer.wait_first = wait_first_
+
+
+async def _finish(begun: Coroutine[Any, Any, None], awaited: Any) -> None:
+    """A coroutine that was begun by hand and yielded what it awaits, for a task to finish."""
+    await _go_on(begun, awaited)
+
+
+@types.coroutine
+def _go_on(begun: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    while True:
+        try:
+            sent = yield awaited
+        except BaseException as error:
+            step = functools.partial(begun.throw, error)
+        else:
+            step = functools.partial(begun.send, sent)
+        try:
+            awaited = step()
+        except StopIteration:
+            return
 
 
 class App(faust.App):

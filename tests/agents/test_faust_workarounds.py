@@ -43,6 +43,7 @@ PATCHED = (
     (Consumer, "on_partitions_revoked"),
     (Consumer, "_new_offset"),
     (Consumer, "ack"),
+    (Consumer, "wait_first"),
     (Recovery, "on_recovery_completed"),
     (TopicPartitionState, "await_reset"),
     (Consumer, "_filter_tps_with_pending_acks"),
@@ -78,6 +79,7 @@ def test_what_is_compared_with_is_fausts_own_code() -> None:
     """Nothing here was patched when the originals were taken."""
     assert {getattr(original, "__module__", "") for *_, original in ORIGINALS} == {
         "faust.transport.consumer",
+        "mode.services",
         "faust.transport.drivers.aiokafka",
         "faust.tables.manager",
         "faust.tables.recovery",
@@ -545,3 +547,75 @@ def test_a_worker_opens_no_port_of_fausts(stories: tuple[Story, Story]) -> None:
     own, ours = stories
     assert len(own.listening) == 1
     assert ours.listening == []
+
+
+class Delivering(mode.Service):  # type: ignore[misc]
+    """What wait_first asks of a consumer, with a queue of one place to deliver to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: asyncio.Queue[str] = asyncio.Queue(1)
+        self.suspended, self.tasks = asyncio.Event(), 0
+
+    async def callback(self, message: str) -> None:
+        """Deliver one message, and wait for room."""
+        await self.queue.put(message)
+
+    async def deliver(self, message: str) -> None:
+        """As Faust's consumer does it; `tasks` counts what it makes."""
+        loop = asyncio.get_running_loop()
+
+        def make(loop: Any, coro: Any, **kwargs: Any) -> Any:
+            self.tasks += 1
+            return asyncio.Task(coro, loop=loop, **kwargs)
+
+        loop.set_task_factory(make)
+        try:
+            await Consumer.wait_first(self, self.callback(message), self.suspended.wait())
+        finally:
+            loop.set_task_factory(None)
+
+
+@pytest.mark.parametrize(
+    ("patches", "tasks"), [((), 4), ((faust_workarounds._f11_deliver_without_tasks,), 0)], ids=["Faust", "ours"]
+)
+async def test_f11_a_delivery_that_need_not_wait_makes_no_tasks(patches: Any, tasks: int) -> None:
+    """Four a message are a tenth of what a small task costs a worker."""
+    with faust_with(*patches):
+        consumer = Delivering()
+        await consumer.deliver("one")
+
+    assert consumer.queue.get_nowait() == "one"
+    assert consumer.tasks == tasks
+
+
+async def test_f11_a_delivery_that_waits_is_finished_when_there_is_room() -> None:
+    """It was begun by hand, and a task goes on with it."""
+    with faust_with(faust_workarounds._f11_deliver_without_tasks):
+        consumer = Delivering()
+        await consumer.deliver("one")
+        waiting = asyncio.create_task(consumer.deliver("two"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+        assert consumer.queue.get_nowait() == "one"
+        await waiting
+
+    assert consumer.queue.get_nowait() == "two"
+
+
+async def test_f11_a_delivery_that_waits_is_given_up_when_the_flow_is_suspended() -> None:
+    """So that a rebalance never waits for a full buffer."""
+    with faust_with(faust_workarounds._f11_deliver_without_tasks):
+        consumer = Delivering()
+        await consumer.deliver("one")
+        waiting = asyncio.create_task(consumer.deliver("two"))
+        await asyncio.sleep(0)
+
+        consumer.suspended.set()
+        await waiting
+
+    assert consumer.queue.get_nowait() == "one"
+    await asyncio.sleep(0)
+    assert consumer.queue.empty()
