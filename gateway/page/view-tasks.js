@@ -33,6 +33,10 @@ export function tasksView(root, page) {
   return () => page.tasks.removeEventListener("change", changed);
 }
 
+/** What a task is called: its name, else what was asked for. */
+export const titleOf = (task) =>
+  task.task_name || `${number.format(task.quantity)} ${task.type === "validate" ? "to validate" : "numbers"}`;
+
 /** One task of a list, and how it is brought up to date without being made anew: the focus stays where it is. */
 function taskItem(page, taskId) {
   const name = h("a", { class: "name", href: `#/tasks/${taskId}` });
@@ -41,7 +45,7 @@ function taskItem(page, taskId) {
   return {
     element,
     update(task) {
-      name.textContent = task.task_name || `${number.format(task.quantity)} ${task.type === "validate" ? "to validate" : "numbers"}`;
+      name.textContent = titleOf(task);
       state.update(task);
     },
   };

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
-from tests.processes import Process
 
 MakeClient = Callable[[str], httpx.Client]
 
@@ -20,13 +19,6 @@ def client_of(installation: Installation, user: str) -> httpx.Client:
         trust_env=False,
         timeout=60,
     )
-
-
-@pytest.fixture(scope="session")
-def worker(installation: Installation) -> Iterator[Process]:
-    """One worker for all tests of the API."""
-    with installation.worker("api") as process:
-        yield process
 
 
 @pytest.fixture
