@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: help install run test check format bench chaos clean
+.PHONY: help install run test programs check format bench chaos clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 run: $(READY)  ## the main job: servers, worker, gateway and 10,000 numbers for user demo
 	$(BIN)/numberline up --demo
 
-test: $(READY)  ## every test, on a real broker and a real PostgreSQL
+test: $(READY) programs  ## every test, on a real broker and a real PostgreSQL, and in a real browser
 	$(BIN)/pytest
+
+programs:  ## what tests need of the system: Chromium, curl, kcat, Node.js (by apt, for root)
+	@tests/programs.sh
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks
+from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, validate
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
@@ -70,7 +70,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, tasks, numbers, statistics, capacity, page):
+    for part in (generate, validate, tasks, numbers, statistics, capacity, page):
         app.include_router(part.router)
     page.serve_files(app)
     problems.install(app)

@@ -21,7 +21,7 @@ export const number = new Intl.NumberFormat("en-US");
 
 /** A label around a field, with a place for the rule that it breaks. */
 export function field(title, control, hint = null) {
-  return h("label", {}, title, hint ? h("small", {}, hint) : null, control);
+  return h("label", {}, title, " ", hint ? h("small", {}, hint) : null, control);
 }
 
 /** Show the problem of a call: each broken field beside its control, all else in one sentence above them. */

@@ -19,6 +19,6 @@ export function signInView(reason, onSession) {
   return h("form", { class: "card", onsubmit: submit },
     h("h1", {}, "Sign in"),
     problem,
-    h("label", {}, "Your token", h("small", {}, "numberline token YOUR-NAME prints one. It stays in this tab."), token),
+    h("label", {}, "Your token", " ", h("small", {}, "numberline token YOUR-NAME prints one. It stays in this tab."), token),
     h("button", {}, "Sign in"));
 }

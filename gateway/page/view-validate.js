@@ -13,10 +13,10 @@ export function validateView(root, page) {
   const file = h("input", { type: "file", accept: ".txt,.csv,text/plain,text/csv", onchange: () => read(file.files[0]) });
   const note = h("p", { class: "hint", role: "status" }, "No numbers yet.");
   const drop = h("div", { class: "drop", ondragover: over, ondragleave: out, ondrop: dropped },
-    h("label", {}, "A file", h("small", {}, "choose one, or drop it here: one number a line; of a CSV file, its first column"), file));
+    h("label", {}, "A file", " ", h("small", {}, "choose one, or drop it here: one number a line; of a CSV file, its first column"), file));
   const form = h("form", { class: "card", onsubmit: submit },
     h("h1", {}, "Validate numbers"),
-    h("label", {}, "Numbers", h("small", {}, "one a line, in any usual notation"), text), drop, note,
+    h("label", {}, "Numbers", " ", h("small", {}, "one a line, in any usual notation"), text), drop, note,
     h("button", {}, "Validate"));
   const results = h("div");
   root.append(h("div", { class: "columns" }, form, results));

@@ -215,3 +215,51 @@ def test_a_token_that_is_none_is_said_at_once(installation: Installation, new_pa
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("Sign in again")
     assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_pasted_list_and_a_dropped_file_are_judged(installation: Installation, new_page: OpenPage) -> None:
+    """With the reasons counted; of a CSV file its first column."""
+    page = sign_in(new_page(), installation, user_named("hal"))
+    page.get_by_role("link", name="Validate").click()
+    page.get_by_label("Numbers one a line").fill("+1 402 555 0100\n\nnonsense\n")
+    page.get_by_role("button", name="Validate").click()
+    verdicts = page.get_by_role("region", name="Verdicts").first
+    expect(verdicts.get_by_role("row", name="not_a_number 1")).to_be_visible()
+    expect(verdicts.get_by_role("row", name="fictional 1")).to_be_visible()
+    dropped = page.evaluate_handle(
+        "() => { const files = new DataTransfer();"
+        'files.items.add(new File(["+14025550100,NE\\nwrong,\\nworse,\\n"], "list.csv")); return files; }'
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": dropped})
+    expect(page.get_by_text("3 numbers", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Validate").click()
+    expect(page.get_by_role("row", name="not_a_number 2")).to_be_visible()
+
+
+def test_the_form_says_how_many_are_left_as_its_filters_change(
+    installation: Installation, new_page: OpenPage
+) -> None:
+    """Of all, then of one area code, then of one kind in it; and less once numbers are given out."""
+    page = sign_in(new_page(), installation, user_named("ivy"))
+    capacity, form = (
+        page.locator(".capacity"),
+        re.compile(r"([\d,]+) of ([\d,]+) numbers are left, in (\d+) area codes?"),
+    )
+    expect(capacity).to_have_text(re.compile(r"in \d{3} area codes"))
+
+    def left() -> int:
+        found = form.search(capacity.inner_text())
+        assert found
+        return int(found[1].replace(",", ""))
+
+    everywhere = left()
+    page.get_by_label("Area codes").fill("531")
+    expect(capacity).to_have_text(re.compile(r"in 1 area codes"))
+    in_531 = left()
+    page.get_by_label("wireless").check()
+    page.wait_for_function(
+        "(before) => !document.querySelector('.capacity').textContent.startsWith(before)", arg=f"{in_531:,}"
+    )
+    assert 0 < left() < in_531 < everywhere
+    page.get_by_label("Area codes").fill("299")
+    expect(capacity).to_contain_text("299 is not an area code in use")
