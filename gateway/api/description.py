@@ -25,6 +25,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (*statuses, 500)}
 
 
+def submitted(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of a POST that makes a task: what its 202 leads to, and its errors."""
+    task = {"parameters": {"task_id": "$response.body#/task_id"}}
+    names = ("getTask", "getProgress", "listNumbersOfTask", "cancelTask")
+    links = {name: {"operationId": name, **task} for name in names}
+    return {202: {"description": "acknowledged by the broker", "links": links}, **problems(*statuses)}
+
+
 def body_of(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a POST: a request without what the call and the token say, and without its required id."""
     schema = model.model_json_schema()

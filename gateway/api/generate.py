@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.api.auth import User
 from gateway.api.bodies import fields_of
-from gateway.api.description import IdempotencyKey, body_of, problems
+from gateway.api.description import IdempotencyKey, body_of, submitted
 from gateway.api.models import Submitted
 from gateway.api.services import Using
 from gateway.api.submission import submit
@@ -12,14 +12,14 @@ from schemas.requests import GenerateRequest
 
 router = APIRouter(tags=["requests"])
 BODY = body_of(GenerateRequest, {"quantity": 1000, "area_code": "415", "line_types": ["wireless"]})
-PROBLEMS = problems(400, 401, 408, 413, 415, 422, 429, 503)
+ANSWERS = submitted(400, 401, 408, 413, 415, 422, 429, 503)
 
 
 @router.post(
     "/api/generate-numbers-enhanced/",
     status_code=202,
     response_model=Submitted,
-    responses=PROBLEMS,
+    responses=ANSWERS,
     openapi_extra=BODY,
     operation_id="generate",
 )
@@ -34,7 +34,7 @@ async def generate(
     "/api/generate-numbers-config/",
     status_code=202,
     response_model=Submitted,
-    responses=PROBLEMS,
+    responses=ANSWERS,
     openapi_extra=BODY,
     operation_id="generateValidated",
 )

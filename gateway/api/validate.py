@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.api.auth import User
 from gateway.api.bodies import fields_of
-from gateway.api.description import IdempotencyKey, body_of, problems
+from gateway.api.description import IdempotencyKey, body_of, submitted
 from gateway.api.models import Submitted
 from gateway.api.problems import Problem, broken
 from gateway.api.services import Using
@@ -16,7 +16,7 @@ from schemas.requests import ValidateRequest
 
 router = APIRouter(tags=["requests"])
 BODY = body_of(ValidateRequest, {"numbers": ["+1 415 555 0100", "212-555-0123"]})
-PROBLEMS = problems(400, 401, 408, 413, 415, 422, 429, 503)
+ANSWERS = submitted(400, 401, 408, 413, 415, 422, 429, 503)
 BULK = "phone_ids"  # what this call names ids
 
 
@@ -34,7 +34,7 @@ def _bulk_body() -> dict[str, Any]:
     "/api/validate-numbers-enhanced/",
     status_code=202,
     response_model=Submitted,
-    responses=PROBLEMS,
+    responses=ANSWERS,
     openapi_extra=BODY,
     operation_id="validate",
 )
@@ -49,7 +49,7 @@ async def validate(
     "/api/bulk-validate/",
     status_code=202,
     response_model=Submitted,
-    responses=PROBLEMS,
+    responses=ANSWERS,
     openapi_extra=_bulk_body(),
     operation_id="bulkValidate",
 )

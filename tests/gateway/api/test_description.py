@@ -1,0 +1,111 @@
+"""The description against the running gateway: schemathesis asks what it allows, what it forbids, and sequences."""
+
+import copy
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from prometheus_client import CollectorRegistry
+from schemathesis import GenerationMode
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
+
+from gateway.api.app import build_app, build_services, description
+from gateway.authenticator import Authenticator
+from gateway.hub import Hub
+from pipeline.metrics import GatewayMetrics
+from pipeline.settings import Settings
+from pipeline.tokens import TokenRules
+from tests.fix_installation import Installation
+from tests.gateway.api.conftest import client_of
+
+pytestmark = [pytest.mark.usefixtures("worker"), pytest.mark.timeout(600)]
+
+EXAMPLES = 12
+QUIETLY = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+# rules that no schema can say: an area code that is in use, two fields of which one may be given, a known cursor
+NOT_IN_A_SCHEMA: list[Any] = [positive_data_acceptance]
+
+
+def described() -> dict[str, Any]:
+    """The description that the code makes."""
+    metrics = GatewayMetrics(CollectorRegistry())
+    return description(build_app(build_services(Settings(), Hub(), metrics, Authenticator(TokenRules(None)))))
+
+
+DESCRIPTION = described()
+OPERATIONS = [(method, path) for path, calls in DESCRIPTION["paths"].items() for method in calls]
+
+
+def schema_of(installation: Installation) -> BaseSchema:
+    """The description as schemathesis reads it; with a quantity that a test can ask for again and again."""
+    small = copy.deepcopy(DESCRIPTION)
+    for calls in small["paths"].values():
+        for call in calls.values():
+            for content in call.get("requestBody", {}).get("content", {}).values():
+                if "quantity" in content["schema"]["properties"]:
+                    content["schema"]["properties"]["quantity"]["maximum"] = 20
+    schema = schemathesis.openapi.from_dict(small)
+    schema.config.update(base_url=f"http://127.0.0.1:{installation.settings.http_port}")
+    return schema
+
+
+def token_header(installation: Installation) -> dict[str, str]:
+    """Of a user of these tests."""
+    with client_of(installation, "schemathesis") as client:
+        return {"Authorization": client.headers["authorization"]}
+
+
+def test_the_running_gateway_tells_what_the_code_describes(installation: Installation) -> None:
+    """The same description."""
+    url = f"http://127.0.0.1:{installation.settings.http_port}/api/openapi.json"
+    assert httpx.get(url, trust_env=False).json() == DESCRIPTION
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[f"{method} {path}" for method, path in OPERATIONS])
+def test_answers_are_those_of_the_description(
+    installation: Installation, method: str, path: str, mode: GenerationMode
+) -> None:
+    """Status, media type, headers and body are described, a forbidden call is refused, and nothing is a defect."""
+    headers = token_header(installation)
+    operation = schema_of(installation)[path][method]
+    try:
+        strategy = operation.as_strategy(generation_mode=mode)
+    except Exception:
+        pytest.fail(f"no call can be made of {method} {path}")
+
+    @QUIETLY
+    @given(case=strategy)
+    def check(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(headers=headers, timeout=30, excluded_checks=NOT_IN_A_SCHEMA)
+
+    check()
+
+
+def test_sequences_of_calls_hold(installation: Installation) -> None:
+    """What a 202 links to is there: its task, its progress, its numbers, its cancelling; in any order."""
+    headers = token_header(installation)
+    machine = schema_of(installation).as_state_machine()
+
+    class Sequences(machine):  # type: ignore[valid-type, misc]
+        """Calls of one user."""
+
+        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+            """With a token."""
+            return {"headers": headers, "timeout": 30}
+
+        def validate_response(self, response: Any, case: schemathesis.Case[Any], **_: Any) -> None:
+            """As above."""
+            case.validate_response(response, excluded_checks=[*NOT_IN_A_SCHEMA, unsupported_method])
+
+    Sequences.run(settings=settings(QUIETLY, max_examples=15, stateful_step_count=6))
