@@ -3,13 +3,20 @@
 python -m docs.generate            writes both; tests/docs/test_generated.py fails while they are stale
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from gateway.api.app import build_app, build_services, description
+from gateway.authenticator import Authenticator
+from gateway.hub import Hub
+from pipeline.metrics import GatewayMetrics
 from pipeline.settings import PREFIX, Settings, variable
+from pipeline.tokens import TokenRules
 from schemas import topics
 
 HERE = Path(__file__).parent
@@ -59,6 +66,16 @@ makes once and keeps in `.numberline/secret`, or `{PREFIX}AUTH_JWKS_URL`: [authe
 While `numberline up` runs, `.numberline/env` has one `export` line for each variable that other programs on this
 machine need: `source .numberline/env`. Kafka gets another port at each start, so source it again after a restart.
 """
+
+
+API = f"""{NOTICE}
+# The HTTP API, call by call
+
+Every call needs `Authorization: Bearer TOKEN`; all errors are a [ProblemBody](#problembody). How calls behave
+together (idempotency, pages, exports, limits) is in the [contract](contract.md#http-api); whole programs are in
+[examples](../examples/README.md).
+
+{{overview}}"""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -111,7 +128,67 @@ def settings_page() -> str:
     return SETTINGS.format(settings=table(("variable", "what it is and accepts", "without it"), rows))
 
 
-PAGES = {HERE / "topics.md": topics_page, HERE / "settings.md": settings_page}
+def _type(schema: Mapping[str, Any]) -> str:
+    """What a value is, in a word or two."""
+    if "anyOf" in schema:
+        return " or ".join(kind for one in schema["anyOf"] if (kind := _type(one)) != "null")
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}"
+    return ", ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", ""))
+
+
+def _rows(title: str, fields: Mapping[str, Mapping[str, Any]], required: Sequence[str]) -> list[list[str]]:
+    return [
+        [title, f"`{name}`" + (", required" if name in required else ""), _type(one), one.get("description", "")]
+        for name, one in fields.items()
+    ]
+
+
+def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    """A call: what it takes and what it answers."""
+    rows: list[list[str]] = []
+    for one in call.get("parameters", []):
+        fields = {one["name"]: {"description": one.get("description", ""), **one["schema"]}}
+        rows += _rows(one["in"], fields, [one["name"]] if one.get("required") else [])
+    for content in call.get("requestBody", {}).get("content", {}).values():
+        rows += _rows("body", content["schema"]["properties"], content["schema"]["required"])
+    answers = []
+    for status, answer in call["responses"].items():
+        kinds = [_type(content["schema"]) for content in answer.get("content", {}).values()]
+        links = [f"[{kind}](#{kind.lower()})" if kind in schemas else kind for kind in dict.fromkeys(kinds)]
+        answers.append([status, answer["description"], ", ".join(links)])
+    parts = [f"## {method.upper()} {path}", call.get("description", "")]
+    if rows:
+        parts.append(table(("in", "name", "type", "what it is"), rows))
+    return "\n\n".join([*parts, table(("status", "when", "answer"), answers)])
+
+
+def api_page() -> str:
+    """docs/api.md."""
+    metrics = GatewayMetrics(CollectorRegistry())
+    app = build_app(build_services(Settings(), Hub(), metrics, Authenticator(TokenRules(None))))
+    found = description(app)
+    schemas = found["components"]["schemas"]
+    calls = [(method, path, call) for path, methods in found["paths"].items() for method, call in methods.items()]
+    overview = table(
+        ("call", "does"),
+        [[f"`{method.upper()} {path}`", call.get("description", "")] for method, path, call in calls],
+    )
+    answers = [
+        f"## {name}\n\n{schema.get('description', '')}\n\n"
+        + table(
+            ("field", "type", "what it is"),
+            [[f"`{field}`", _type(one), one.get("description", "")] for field, one in schema["properties"].items()],
+        )
+        for name, schema in schemas.items()
+    ]
+    sections = [_call(method, path, call, schemas) for method, path, call in calls]
+    return "\n\n".join([API.format(overview=overview), *sections, *answers]) + "\n"
+
+
+PAGES = {HERE / "topics.md": topics_page, HERE / "settings.md": settings_page, HERE / "api.md": api_page}
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +29,7 @@ ABOUT = """Ask for North American phone numbers, watch them come, and read them.
 
 Every call needs `Authorization: Bearer TOKEN`. Errors are `application/problem+json` (RFC 9457); lists are paged by
 cursor. Tasks as they move are heard of on the WebSocket gateway."""
+EXPOSED_HEADERS = ["Content-Disposition", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"]
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -75,6 +77,15 @@ def build_app(services: Services) -> FastAPI:
     page.serve_files(app)
     problems.install(app)
     app.add_middleware(_Observed, services=services, app_routes=app)
+    if origins := [one.strip().rstrip("/") for one in services.settings.allowed_origins.split(",") if one.strip()]:
+        app.add_middleware(  # the outermost: errors are for those pages too
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=EXPOSED_HEADERS,
+            max_age=600,
+        )
     app.openapi = lambda: description(app)  # type: ignore[method-assign]
     return app
 

@@ -357,9 +357,9 @@ def test_a_refusal_is_quick_and_small_whatever_was_sent(body: dict[str, Any]) ->
     """A request must not delay the next one, and its refusal has to fit into a message."""
     value = in_json(body)
     assert len(value) <= MAX_REQUEST_BYTES
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone, however busy the machine is
     invalid = refused(value)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
     assert len(invalid.errors) <= MOST_ERRORS + 1
     assert sendable(invalid)
 
