@@ -5,6 +5,7 @@ import numpy as np
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure, task_event
 from agents.held import Versions, held_numbers
+from agents.suppressed import SuppressedReader
 from agents.verdicts import VerdictStore
 from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged
 from pipeline.validation import HELD
@@ -16,6 +17,7 @@ class Judge:
 
     def __init__(self, delivery: Delivery, database: Database, versions: Versions, store: VerdictStore) -> None:
         self._delivery, self._database, self._versions, self._store = delivery, database, versions, store
+        self._suppressed = SuppressedReader(database)
 
     async def __call__(self, record: Record) -> None:
         """One planned batch: judged by the version of its plan, durable, then reported."""
@@ -24,14 +26,16 @@ class Judge:
         blocks = await self._delivery.within_deadline(
             self._versions.blocks(planned.prefix_version), f"prefix data, version {planned.prefix_version}"
         )
+        lists = self._suppressed.of(planned.user_id, record.timestamp)
+        suppressed = await self._delivery.within_deadline(lists, "answer of PostgreSQL")
         if planned.source == "internal" and planned.kind == HELD:
-            work = self._store.held(planned, blocks)
+            work = self._store.held(planned, blocks, suppressed)
             judged = await self._delivery.within_deadline(work, "commit of PostgreSQL")
             await self._delivery.send(task_event(judged))
             return
         numbers = await self._part(planned) if planned.kind == HELD else given_numbers(planned)
         with pure():
-            batch = numbers_judged(planned, numbers, blocks)
+            batch = numbers_judged(planned, numbers, blocks, suppressed)
             rows = judged_numbers(batch)
         stored = await self._delivery.within_deadline(self._store.numbers(batch, rows), "commit of PostgreSQL")
         await self._delivery.send(task_event(stored))

@@ -12,6 +12,7 @@ from agents.held import Versions, held_numbers
 from pipeline.errors import BatchImpossible
 from pipeline.judge import COUNTRY, JudgedNumber, judge_held
 from pipeline.metrics import WorkerMetrics
+from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import HELD, IDS
 from pipeline.verdicts import Blocks
 from schemas.events import BatchJudged, NumbersJudged, ValidationPlanned
@@ -74,7 +75,7 @@ class VerdictStore:
     def __init__(self, database: Database, versions: Versions, metrics: WorkerMetrics) -> None:
         self._database, self._versions, self._metrics = database, versions, metrics
 
-    async def held(self, planned: ValidationPlanned, blocks: Blocks) -> BatchJudged:
+    async def held(self, planned: ValidationPlanned, blocks: Blocks, suppressed: SuppressedNumbers) -> BatchJudged:
         """Judge whole stored batches: mark each, and write the numbers that differ.
 
         Raises BatchImpossible where the numbers are not those that the plan counted.
@@ -92,7 +93,7 @@ class VerdictStore:
             of_batch = rows["batch"].astype(np.int32)
             numbers, stored = rows["number"].astype(np.int64), rows["prefix"].astype(np.int32)
             with pure():
-                found = blocks.judge(numbers - COUNTRY)
+                found = blocks.judge(numbers - COUNTRY, suppressed.among(numbers - COUNTRY))
             changed = np.zeros(len(rows), bool)
             for version in set(versions.values()) - {blocks.version}:
                 then = await self._versions.contents(version, connection)

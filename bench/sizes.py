@@ -26,6 +26,7 @@ class Sizes:
     connections: int
     messages: int
     slow_messages: int
+    suppressed: int
 
     @classmethod
     def scaled(cls, scale: float) -> "Sizes":
@@ -44,4 +45,5 @@ class Sizes:
             connections=some(1_000, 10),
             messages=some(200, 20),
             slow_messages=some(2_000, 40),
+            suppressed=some(10_000_000, 1_000),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import IDS
 from pipeline.verdicts import REASONS, Blocks, Verdicts
 from schemas.events import NumbersJudged, ValidationPlanned
@@ -62,9 +63,11 @@ def given_numbers(planned: ValidationPlanned) -> npt.NDArray[np.int64]:
     return numbers - COUNTRY if planned.kind == IDS else numbers
 
 
-def numbers_judged(planned: ValidationPlanned, numbers: npt.NDArray[np.int64], blocks: Blocks) -> NumbersJudged:
+def numbers_judged(
+    planned: ValidationPlanned, numbers: npt.NDArray[np.int64], blocks: Blocks, suppressed: SuppressedNumbers
+) -> NumbersJudged:
     """A batch with the verdict on each of its national numbers."""
-    found = blocks.judge(numbers)
+    found = blocks.judge(numbers, suppressed.among(numbers))
     return NumbersJudged(
         task_id=planned.task_id,
         user_id=planned.user_id,

@@ -1,7 +1,10 @@
 """Suppressed numbers of one area code: facts in the order of the log, and what they add up to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from schemas import codec
@@ -72,3 +75,19 @@ class Suppressions:
     def hide(self, number: int, user_id: str) -> bool:
         """Whether a number is suppressed for a user."""
         return number in self.everybody or number in self.by_user.get(user_id, ())
+
+
+@dataclass(frozen=True)
+class SuppressedNumbers:
+    """The lists that hold for one user, by area code: everybody's and the user's own."""
+
+    everybody: Mapping[int, BitMap]
+    own: Mapping[int, BitMap]
+
+    def among(self, numbers: npt.NDArray[np.int64]) -> dict[int, BitMap]:
+        """Area code -> its suppressed numbers, for the area codes of these national numbers."""
+        found = {}
+        for code in np.unique(numbers // 10_000_000).tolist():
+            if code in self.everybody or code in self.own:
+                found[code] = self.everybody.get(code, BitMap()) | self.own.get(code, BitMap())
+        return found

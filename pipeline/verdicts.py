@@ -134,5 +134,6 @@ class Blocks:
         for area_code, taken in (suppressed or {}).items():
             mine = np.flatnonzero((code == area_code) & (reasons == CODE["valid"]))
             local = within[mine] - numbering.FIRST_NXX * numbering.LINES
-            reasons[mine[np.isin(local, np.array(taken.to_array(), np.int64))]] = CODE["suppressed"]
+            if hits := BitMap(local.astype(np.uint32)) & taken:  # a list may have millions
+                reasons[mine[np.isin(local, np.array(hits.to_array(), np.int64))]] = CODE["suppressed"]
         return Verdicts(reasons, prefix_ids)

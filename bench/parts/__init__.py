@@ -1,7 +1,10 @@
 """The parts, in the order in which they run: one file each, with a `PART`."""
 
 from bench.part import Part
-from bench.parts import gateway, latency, memory, million, mixed, pure
+from bench.parts import capacity, gateway, latency, memory, million, mixed, pure, suppressed
 
 # memory last of those that give out numbers: the worker then carries what all parts left in it
-PARTS: tuple[Part, ...] = (million.PART, latency.PART, mixed.PART, memory.PART, pure.PART, gateway.PART)
+PARTS: tuple[Part, ...] = (
+    *(million.PART, latency.PART, mixed.PART),
+    *(suppressed.PART, capacity.PART, memory.PART, pure.PART, gateway.PART),
+)

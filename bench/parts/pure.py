@@ -38,9 +38,9 @@ async def measure(bench: Bench) -> Measured:
     numbers = itertools.count()
 
     def draw_and_pack(taken: BitMap) -> Callable[[], object]:
-        return lambda: draw_batch(_planned(next(numbers)), space, taken).serialize()
+        return lambda: draw_batch(planned_batch(next(numbers)), space, taken).serialize()
 
-    planned = _planned(next(numbers))
+    planned = planned_batch(next(numbers))
     batch = allocated(planned, draw_batch(planned, space, BitMap()).serialize())
     enriched = enrich(batch, prefixes)
     stored = BatchStored(planned.task_id, planned.user_id, 0, AREA_CODE, BATCH, BATCH)
@@ -85,7 +85,8 @@ def _prefixes() -> AreaCode:
     return area_code
 
 
-def _planned(batch: int) -> BatchPlanned:
+def planned_batch(batch: int) -> BatchPlanned:
+    """A batch of the area code of this part."""
     return BatchPlanned(
         task_id=str(uuid.UUID(int=1)),
         user_id="bench",

@@ -55,7 +55,8 @@ def test_rows_asked_for_reported_and_stored_agree(
             tasks = connection.execute("SELECT count(*) FROM task_states WHERE status = 'completed'").fetchone()
     assert dict(os.environ) == before
 
-    assert [part.name for part in results.parts] == ["million", "latency", "mixed", "memory", "pure", "gateway"]
+    names = ["million", "latency", "mixed", "suppressed", "capacity", "memory", "pure", "gateway"]
+    assert [part.name for part in results.parts] == names
     assert results.disagreeing == ()
     accounts = [part.account for part in results.parts]
     assert all(account.asked == account.reported == account.stored for account in accounts)
@@ -78,6 +79,9 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("latency", 15),
         ("latency", 40),
         ("mixed", 8),
+        ("suppressed", 1.2),
+        ("capacity", 100),
+        ("capacity", 1000),
         ("memory", 500),
         ("gateway", 1 / 0.7),
         ("gateway", 1.3),

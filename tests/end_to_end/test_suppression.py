@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.identity import task_id
 from tests.fix_installation import Installation
 from tests.processes import wait_until
 
@@ -59,6 +60,31 @@ def test_a_suppressed_number_is_never_generated(installation: Installation, tmp_
     assert "sue's list        1        1           509 1" in stats
     assert "removed  3" in stats
     assert "list.txt" in stats
+
+
+def test_validation_says_of_a_number_that_it_is_suppressed(installation: Installation) -> None:
+    """In lists and in tasks, by everybody's list and by that of the user who asks; taken off, it is valid again."""
+    reasons = "SELECT validation_reason, count(*) FROM phone_numbers WHERE task_id = %s GROUP BY 1 ORDER BY 2"
+    with installation.worker("validates-suppressed"):
+        body = installation.request("val", quantity=20, area_code="502")
+        assert installation.ending(body)["type"] == "task_completed"
+        numbers = given_out(installation, "val")
+        assert installation.run("suppress", "add", numbers[0]).returncode == 0
+        assert installation.run("suppress", "add", numbers[1], "--user", "val").returncode == 0
+
+        def found(user: str, **fields: object) -> dict[str, int]:
+            ending = installation.ending(installation.request(user, type="validate", **fields))
+            assert ending["type"] == "task_completed", ending
+            counts: dict[str, int] = ending["result_data"]["reasons"]
+            return counts
+
+        assert found("val", numbers=numbers[:3]) == {"suppressed": 2, "valid": 1}
+        assert found("zed", numbers=numbers[:3]) == {"suppressed": 1, "valid": 2}
+        task = task_id("val", body["request_id"])
+        assert found("val", task_id=task) == {"suppressed": 2, "valid": 18}
+        assert installation.rows(reasons, task) == [("suppressed", 2), ("valid", 18)]
+        assert installation.run("suppress", "remove", numbers[0]).returncode == 0
+        assert found("zed", numbers=numbers[:3]) == {"valid": 3}
 
 
 def test_a_change_that_was_cut_short_is_sent_by_the_next(installation: Installation) -> None:

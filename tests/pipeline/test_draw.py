@@ -12,8 +12,10 @@ from pyroaring import BitMap
 
 from pipeline import draw
 from pipeline.draw import Space, WordStream, space_of
+from pipeline.holdings import Holdings
 from pipeline.numbering import NUMBERS, first_number
-from schemas.events import Filters
+from pipeline.suppress import Suppressions
+from schemas.events import Filters, Suppressed
 from tests.pipeline.data import AREA_CODES
 
 FICTION = Filters(fictional=True)
@@ -123,6 +125,22 @@ def test_every_eligible_number_is_drawn_equally_often(method: int) -> None:
     assert counts.sum() == left.sum() == 20_000
     assert chi_square(left, 1000) * 19 / 15 < 43.8  # 19 degrees of freedom
     assert chi_square(left, 1000) * 19 / 15 > 4.9  # and not too even either
+
+
+def test_every_free_number_of_the_matching_blocks_is_drawn_equally_often() -> None:
+    """Over 1,500 seeds, with a filter, with taken and with suppressed numbers; counted in classes of 50."""
+    of = space_of(AREA_CODES["415"], Filters(line_types=("landline",)))
+    holdings = Holdings(BitMap(range(1_000_000, 1_002_000)), Suppressions())
+    holdings.apply(Suppressed("415", "a", None, False, BitMap(range(9_000, 9_500)).serialize()))
+    free = np.array((of.bitmap - holdings.withheld_from("ann")).to_array())
+    counts = np.zeros(len(free) // 50)
+    for seed in range(1_500):
+        numbers = np.array(drawn(str(seed), of, holdings.withheld_from("ann"), 40).to_array())
+        places = np.searchsorted(free, numbers)
+        assert (free[places] == numbers).all()
+        np.add.at(counts, places // 50, 1)
+    assert (len(free), counts.sum()) == (8_500, 60_000)
+    assert 107 < chi_square(counts, 60_000 / 170) < 232  # 169 degrees of freedom, 0.001 at either end
 
 
 def test_pairs_are_drawn_equally_often() -> None:

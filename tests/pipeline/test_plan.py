@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyroaring import BitMap
 
+from pipeline.capacity import Capacity
+from pipeline.holdings import Holdings
 from pipeline.plan import SPREAD, numbered_batches, plan_request, spread
+from pipeline.suppress import Suppressions
 from schemas.events import AreaCodeShare, FieldError, Filters, Plan
 from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
-from tests.pipeline.data import CAPACITY, submitted
+from tests.pipeline.data import CAPACITY, CATALOGUE, submitted
 
 EXIST = st.dictionaries(
     st.integers(200, 999).map(str), st.integers(1, 20).map(lambda n: n * 1000), min_size=1, max_size=12
@@ -70,6 +74,33 @@ def test_expectations_are_proportional() -> None:
     for code, size in exist.items():
         expected = 3000 * size / 100_000
         assert abs(drawn[code] - expected) < 5 * expected**0.5
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        (1, [0, 0, 1, 0, 0]),
+        (100, [64, 28, 8, 0, 0]),
+        (12_345, [7720, 3467, 1158, 0, 0]),
+        (1_000_000, [615_000, 305_000, 80_000, 0, 0]),
+        (11_401_020, [7_000_000, 3_500_000, 900_000, 1_000, 20]),
+    ],
+)
+def test_a_seed_spreads_the_same_for_ever(quantity: int, expected: list[int]) -> None:
+    """Golden values: the promise of a seed begins with how many numbers each area code is asked for."""
+    exist = {"201": 7_000_000, "202": 3_500_000, "203": 900_000, "204": 1_000, "205": 20}
+    assert [share.quantity for share in spread(quantity, exist, 5000, "golden")] == expected
+
+
+def test_usage_never_shapes_a_plan() -> None:
+    """What is given out or suppressed refuses, and nothing else: the plan is that of an unused installation."""
+    capacity = Capacity(CATALOGUE)
+    for code, taken in (("415", range(2_500)), ("416", range(10_000, 11_999))):
+        capacity.take(Holdings(BitMap(taken), Suppressions()).usage(code))
+    for fields in ({"quantity": 5000}, {"quantity": 17_000, "on_shortfall": "partial"}, {"quantity": 7, "seed": 1}):
+        assert plan_request(request(**fields), capacity, "task", 8) == plan_request(
+            request(**fields), CAPACITY, "task", 8
+        )
 
 
 def test_a_small_request_is_spread_over_few_batches() -> None:

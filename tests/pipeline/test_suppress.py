@@ -1,5 +1,6 @@
 """Lists of numbers, and what the changes of an area code add up to."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from pyroaring import BitMap
 from pipeline import allocate
 from pipeline.notation import parse
 from pipeline.number_list import BUFFER, NumberList, broken_rule
-from pipeline.suppress import Suppressions, fact_key, facts_prefix
+from pipeline.suppress import SuppressedNumbers, Suppressions, fact_key, facts_prefix
 from schemas import codec
 from schemas.events import Suppressed
 
@@ -118,3 +119,11 @@ def test_lists_are_joined_and_taken_apart() -> None:
     assert list(one) == [12122000000, 14152000000]
     assert one.counts() == {"212": 1, "415": 1}
     assert set(one.serialized()) == {"212", "415"}
+
+
+def test_the_lists_of_a_user_are_found_for_the_area_codes_at_hand() -> None:
+    """Everybody's and the user's own; an area code without either is not there."""
+    lists = SuppressedNumbers({415: BitMap([1]), 212: BitMap([5])}, {415: BitMap([2]), 303: BitMap([3])})
+    numbers = np.array([4152000001, 4152000009, 3032000003, 9072000000, -1])
+    assert lists.among(numbers) == {415: BitMap([1, 2]), 303: BitMap([3])}
+    assert lists.everybody[415] == BitMap([1])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.coordinate import decide, fact_name, refused_while_running
 from pipeline.judge import Answer, given_numbers, judge_held, judged_numbers, numbers_judged
 from pipeline.notation import NOT_A_NUMBER
+from pipeline.suppress import SuppressedNumbers
 from pipeline.task import Task
 from pipeline.validation import (
     EXTERNAL_BATCH,
@@ -238,7 +239,7 @@ def test_an_answer_counts_unless_it_failed() -> None:
     """A failed lookup leaves the internal verdict and says so; what is no number is asked of nobody."""
     planned = ValidationPlanned("t", "u", 0, None, "list", "external", 7, 9, 40, 3, b"", ("a", "b\0", "c"), b"", 0)
     numbers = np.array([4152000000, 4152000001, NOT_A_NUMBER], np.int64)
-    batch = numbers_judged(planned, numbers, Blocks.of(7, AREA_CODES.values()))
+    batch = numbers_judged(planned, numbers, Blocks.of(7, AREA_CODES.values()), SuppressedNumbers({}, {}))
     failed, mobile = Answer(error="timeout"), Answer(line_type="mobile", carrier="X", reason="unassigned_block")
     rows = judged_numbers(batch, {14152000000: failed, 14152000001: mobile})
     assert [(row.position, row.given, row.number) for row in rows] == [
