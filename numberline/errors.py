@@ -7,7 +7,8 @@ NumberlineError (pipeline.errors)
 ├── NumbersInvalid      a file or a list of numbers cannot be taken; nothing was changed
 ├── WorkersRunning      what is to be done needs all workers stopped
 ├── ImportRefused       a prefix file is broken or does not fit; the data stays as it was
-└── VersionUnknown      there is no such version of the prefix data
+├── VersionUnknown      there is no such version of the prefix data
+└── ListUnreadable      a list to be judged cannot be read, or its result not written
 """
 
 from dataclasses import dataclass
@@ -112,3 +113,14 @@ class VersionUnknown(NumberlineError):
     def __str__(self) -> str:
         there = ", ".join(map(str, self.known)) or "none"
         return f"there is no version {self.version} of the prefix data; there are: {there}"
+
+
+@dataclass
+class ListUnreadable(NumberlineError):
+    """A list that cannot be read or written, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"

@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 import psycopg
@@ -25,12 +25,22 @@ COLUMNS = (
     "validation_reason",
     "prefix_data_version",
 )
+RUN_COLUMNS = (
+    *("position", "given", "number", "duplicate_of", "is_valid", "validation_reason", "validation_source"),
+    *("carrier", "line_type", "state", "country", "timezone", "block", "prefix_data_version"),
+    *("external_line_type", "external_carrier", "external_error"),
+)
 FORMATS = ("csv", "ndjson", "txt")
 FETCH_ROWS = 10_000
 
 # batch by batch, so that rows come in a fixed order without sorting the whole task
 SELECT_TASK = f"""
 SELECT {", ".join(COLUMNS)} FROM phone_numbers WHERE task_id = %s
+"""
+
+
+SELECT_RUN = f"""
+SELECT {", ".join(RUN_COLUMNS)} FROM validations WHERE task_id = %s ORDER BY position
 """
 
 
@@ -56,9 +66,21 @@ def task_rows(
         yield from cursor
 
 
-def write_rows(rows: Iterator[dict[str, Any]], format_: str, out: TextIO, each: Callable[[int], None]) -> int:
+def run_rows(connection: psycopg.Connection[Any], task_id: str) -> Iterator[dict[str, Any]]:
+    """The list that a validation judged, in the order given, duplicates marked; at most 10,000 rows."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        yield from cursor.execute(SELECT_RUN, (task_id,))
+
+
+def write_rows(
+    rows: Iterator[dict[str, Any]],
+    format_: str,
+    out: TextIO,
+    each: Callable[[int], None],
+    columns: Sequence[str] = COLUMNS,
+) -> int:
     """Write rows as csv, ndjson or txt (the number alone); how many. each: told of every thousand rows."""
-    write = {"csv": _csv, "ndjson": _ndjson, "txt": _txt}[format_](out)
+    write = {"csv": lambda file: _csv(file, columns), "ndjson": _ndjson, "txt": _txt}[format_](out)
     count = 0
     for count, row in enumerate(rows, 1):
         write(row)
@@ -71,8 +93,8 @@ def write_rows(rows: Iterator[dict[str, Any]], format_: str, out: TextIO, each: 
 Writer = Callable[[dict[str, Any]], Any]
 
 
-def _csv(out: TextIO) -> Writer:
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+def _csv(out: TextIO, columns: Sequence[str]) -> Writer:
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     return writer.writerow
 
@@ -82,4 +104,4 @@ def _ndjson(out: TextIO) -> Writer:
 
 
 def _txt(out: TextIO) -> Writer:
-    return lambda row: out.write(row["number"] + "\n")
+    return lambda row: out.write((row["number"] or "") + "\n")

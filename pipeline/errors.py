@@ -5,6 +5,7 @@ NumberlineError
 ├── NeedsPerson            the process ends with 2 and is not to be restarted
 │   ├── RefusedToStart     what is found does not fit this process; a person must decide
 │   └── TooManyDeadLetters a worker would drain a topic into the dead letters
+├── ListInvalid            a list to be judged is not what its format asks for
 ├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
 └── RecordError            a property of one record: it goes to the dead letters at once
     ├── Unreadable         its bytes are no event of this topic
@@ -48,6 +49,16 @@ class RefusedToStart(NeedsPerson):
 
 class TooManyDeadLetters(NeedsPerson):
     """Found while records failed one after the other."""
+
+
+@dataclass
+class ListInvalid(NumberlineError):
+    """A list that cannot be cut into records, or has no numbers where they are looked for."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass

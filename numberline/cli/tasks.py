@@ -6,11 +6,13 @@ import json
 import re
 import sys
 import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
 from psycopg.rows import dict_row
 from pydantic import ValidationError
 from rich.console import Console
@@ -27,11 +29,11 @@ from rich.table import Table
 from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.errors import RequestRefused, TaskFailed
-from numberline.rows import FORMATS, database, task_rows, write_rows
+from numberline.rows import COLUMNS, FORMATS, database, task_rows, write_rows
 from pipeline.settings import Settings, load_settings
 from schemas.identity import task_id as task_id_of
 from schemas.parse import field_errors
-from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest
+from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest, ValidateRequest
 
 SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone")
 errors = Console(stderr=True)
@@ -83,14 +85,11 @@ def generate(out: str | None, format_: str | None, partial: bool, **fields: Any)
     """
     settings = load_settings()
     request = build_request(fields, "partial" if partial else "fail")
-    file_format = format_ or (
-        Path(out).suffix.lstrip(".") if out and Path(out).suffix.lstrip(".") in FORMATS else "csv"
-    )
-    ending = asyncio.run(_generate(settings, request))
+    ending = asyncio.run(follow(settings, request, request.quantity))
     delivered = ending["result_data"]["total_generated"]
     task = task_id_of(request.user_id, request.request_id)
     if out:
-        _write(settings, task, delivered, out, file_format)
+        write_rows_to(settings, lambda rows: task_rows(rows, task), None, delivered, out, format_of(out, format_))
     else:
         _show_first(settings, task, delivered)
 
@@ -122,8 +121,13 @@ def build_request(fields: dict[str, Any], on_shortfall: str) -> GenerateRequest:
         raise click.UsageError("\n".join(f"{one.field} {one.message}" for one in found)) from None
 
 
-async def _generate(settings: Settings, request: GenerateRequest) -> dict[str, Any]:
-    """Submit and follow to the end.  Raises TaskFailed, RequestRefused."""
+async def follow(
+    settings: Settings, request: GenerateRequest | ValidateRequest, total: int | None = None
+) -> dict[str, Any]:
+    """Submit and follow to the end, which is returned.  Raises TaskFailed, RequestRefused.
+
+    total: how many numbers it is about, where that is known before it is planned.
+    """
     task = task_id_of(request.user_id, request.request_id)
     columns = (
         TextColumn("{task.description}"),
@@ -133,7 +137,7 @@ async def _generate(settings: Settings, request: GenerateRequest) -> dict[str, A
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors, transient=not errors.is_terminal) as bar:
-        shown = bar.add_task(f"task {task}", total=request.quantity)
+        shown = bar.add_task(f"task {task}", total=total)
         async with Client.connected(settings, request.user_id) as client:
             await client.submit(request)
             async for message in client.of_task(task, request.request_id):
@@ -144,10 +148,12 @@ async def _generate(settings: Settings, request: GenerateRequest) -> dict[str, A
                         bar.update(shown, description=f"task {task}, waiting for a worker")
                         continue
                 check_message(message)
-                if message["type"] == "task_progress":
+                if message["type"] == "task_started":
+                    bar.update(shown, total=message["task"]["quantity"])
+                elif message["type"] == "task_progress":
                     bar.update(shown, completed=message["processed_items"], description=f"task {task}")
                 elif message["type"] == "task_completed":
-                    bar.update(shown, completed=message["result_data"]["total_generated"])
+                    bar.update(shown, completed=done_of(message["result_data"]))
                     return message
     raise AssertionError("the messages of a task end with its ending")
 
@@ -173,10 +179,21 @@ def check_message(message: dict[str, Any]) -> None:
     if message["type"] == "task_failed":
         raise TaskFailed(message["task_id"], "failed", _with_fields(message))
     if message["type"] == "task_cancelled":
-        delivered = message["result_data"]["total_generated"]
-        raise TaskFailed(message["task_id"], "was cancelled", f"{delivered} numbers were delivered, and stay")
+        raise TaskFailed(message["task_id"], "was cancelled", _stays(message["result_data"]))
     if message["type"] == "error":
         raise RequestRefused(message["code"], message["message"], message.get("details"))
+
+
+def done_of(result: dict[str, Any]) -> int:
+    """Numbers that a task has dealt with, by its result_data."""
+    if "total_generated" in result:
+        return int(result["total_generated"])
+    return int(result["validated_count"] + result["error_count"])
+
+
+def _stays(result: dict[str, Any]) -> str:
+    what = "delivered" if "total_generated" in result else "judged"
+    return f"{done_of(result):,} numbers were {what}, and stay"
 
 
 def _with_fields(message: dict[str, Any]) -> str:
@@ -186,11 +203,27 @@ def _with_fields(message: dict[str, Any]) -> str:
     return "".join(f"\n  {one['field']}: {one['message']}" for one in fields)
 
 
-def _write(settings: Settings, task: str, total: int, out: str, format_: str) -> None:
+def format_of(out: str, given: str | None) -> str:
+    """The format of a file: as given, else by its ending."""
+    ending = Path(out).suffix.lstrip(".")
+    return given or (ending if ending in FORMATS else "csv")
+
+
+def write_rows_to(
+    settings: Settings,
+    rows: Callable[[psycopg.Connection[Any]], Iterator[dict[str, Any]]],
+    columns: Sequence[str] | None,
+    total: int,
+    out: str,
+    format_: str,
+) -> None:
+    """Write rows to a file, or to standard output for `-`. columns: of CSV; those of a task's numbers without."""
     target = nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")  # noqa: SIM115
     with database(settings) as connection, target as file, Progress(console=errors, transient=True) as bar:
         shown = bar.add_task(f"writing {out}", total=total)
-        count = write_rows(task_rows(connection, task), format_, file, lambda n: bar.update(shown, advance=n))
+        count = write_rows(
+            rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or COLUMNS
+        )
     errors.print(f"{count:,} numbers written to {'standard output' if out == '-' else out}")
 
 
@@ -262,22 +295,23 @@ def tasks(user: str | None, active: bool, limit: int, as_json: bool) -> None:
 def cancel(task_id: uuid.UUID, user: str | None) -> None:
     """End a task: no more of it is begun, what was delivered stays."""
     settings = load_settings()
-    owner = user or _owner(settings, task_id)
+    owner = user or owner_of(settings, task_id)
     request = CancelRequest(request_id=f"cancel-{uuid.uuid4().hex}", user_id=owner, task_id=str(task_id))
     message = asyncio.run(_cancel(settings, request))
     if message["type"] == "task_cancelled":
-        click.echo(f"cancelled; {message['result_data']['total_generated']:,} numbers were delivered, and stay")
+        click.echo(f"cancelled; {_stays(message['result_data'])}")
     elif message["type"] == "task_completed":
         click.echo("it was complete before it could be cancelled")
     else:
         check_message(message)
 
 
-def _owner(settings: Settings, task_id: uuid.UUID) -> str:
+def owner_of(settings: Settings, task_id: uuid.UUID) -> str:
+    """Whose task it is.  Raises a click error where it is not known."""
     with database(settings) as connection:
         row = connection.execute("SELECT user_id FROM tasks WHERE task_id = %s", (task_id,)).fetchone()
     if row is None:
-        raise click.UsageError(f"no task {task_id} is known; name its user with --user to cancel it all the same")
+        raise click.UsageError(f"no task {task_id} is known; name its user with --user")
     return str(row[0])
 
 

@@ -1,5 +1,7 @@
 """Requests of type validate on real servers: a verdict on each number, exact counts, and the newest one shown."""
 
+import csv
+import io
 import json
 import uuid
 from collections.abc import Iterator
@@ -81,6 +83,11 @@ def test_a_list_gets_a_verdict_each_in_the_order_given(installation: Installatio
     assert [given for _, given, *_ in rows] == [text.replace("\0", "\ufffd") for text in GIVEN]
     assert [place for place, *_ in rows] == list(range(len(GIVEN)))
     assert [duplicate for _, _, _, duplicate, _ in rows] == [None, None, 0] + [None] * (len(GIVEN) - 3)
+    exported = installation.run("export", task_id("vera", body["request_id"]), "--out", "-")
+    assert exported.returncode == 0, exported.stderr
+    lines = list(csv.DictReader(io.StringIO(exported.stdout, newline="")))
+    assert [(line["number"] or None, line["validation_reason"]) for line in lines] == list(GIVEN.values())
+    assert [line["duplicate_of"] for line in lines] == ["", "", "0"] + [""] * (len(GIVEN) - 3)
 
 
 @pytest.mark.usefixtures("worker")
@@ -114,6 +121,9 @@ def test_a_task_that_is_held_is_judged_by_marking_its_batches(installation: Inst
     assert installation.rows("SELECT reason, count FROM verdict_counts WHERE task_id = %s", task) == [
         ("valid", 3_000)
     ]
+    done = installation.run("validate", "--task", task)
+    assert done.returncode == 0, done.stderr
+    assert "3,000" in done.stderr
     exceptions = "SELECT count(*) FROM verdicts JOIN batches USING (batch_id) WHERE task_id = %s"
     assert installation.rows(exceptions, task) == [(0,)]
     assert installation.rows(
@@ -284,8 +294,15 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
             60,
             "requests planned by version 2",
         )
-        found = result(there, validation("hugo", task_id=task))
-        assert found["reasons"] == {"unassigned_block": gone, "valid": kept + moved}
+        done = there.run("validate", "--changed-since", "1", "--yes")
+        assert done.returncode == 0, done.stderr
+        summary = {
+            line.split()[0]: line.split()[1]
+            for line in done.stderr.splitlines()
+            if line.endswith(tuple("0123456789"))
+        }
+        assert summary["unassigned_block"] == f"{gone:,}"
+        assert summary["valid"] == f"{kept + moved:,}"
         rows = there.rows(HELD, task)
         assert sorted(rows, key=str) == sorted(
             [
@@ -297,6 +314,13 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
         )
         counts = there.rows("SELECT reason, count FROM verdict_counts WHERE task_id = %s", task)
         assert sorted(counts) == [("unassigned_block", gone), ("valid", kept + moved)]
+        again = there.run("validate", "--changed-since", "1")
+        assert "nothing that is held changed between versions 1 and 2, or it was judged since" in again.stderr
+        wrong = there.run("validate", "--changed-since", "9")
+        assert (wrong.returncode, wrong.stderr.strip()) == (
+            1,
+            "there is no version 9 of the prefix data; there are: 1, 2",
+        )
 
 
 def test_nothing_of_all_this_went_to_the_dead_letters_but_refusals(
