@@ -17,6 +17,10 @@ from agents.handoff import Handoff, settle_at_rebalances
 from agents.held import Versions
 from agents.intake import Intake
 from agents.judge import Judge
+from agents.lookup import Lookup
+from agents.lookups.client import LookupClient
+from agents.lookups.facts import LookupFacts
+from agents.lookups.provider import load_provider
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection
@@ -62,6 +66,8 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     async def close(sender: Any, **kwargs: Any) -> None:
         """When all steps have come to rest."""
         await asyncio.gather(*(producer.stop() for producer in producers), database.close())
+        if lookups is not None:
+            await lookups.close()
 
     database = Database(
         settings.database_url.get_secret_value(), settings.store_connections, settings.deadline_seconds, metrics
@@ -73,6 +79,8 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
     judge, versions = delivery("judge"), Versions(database)
     verdicts = VerdictStore(database, versions, metrics)
+    lookup, lookups = delivery("lookup"), _lookups(settings)
+    facts = LookupFacts(database, settings.lookup_provider or "")
     prefixes = Prefixes(load, prefix_table)
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
@@ -86,6 +94,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
         (topics.ALLOCATIONS, "enrich", enrich, enrich_),
         (topics.NUMBERS, "store", store, store_),
         (topics.VALIDATIONS, "judge", Judge(judge, database, versions, verdicts), judge),
+        (topics.LOOKUPS, "lookup", Lookup(lookup, verdicts, facts, lookups, settings, metrics), lookup),
         (topics.PREFIXES, "load", Load(load, prefix_table), load),
     )
     for topic, name, step, of_step in steps:
@@ -104,6 +113,14 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     run_beside(app, "fold", Fold(delivery("fold"), database).run)
     app.on_before_shutdown.connect(close)
     return app
+
+
+def _lookups(settings: Settings) -> LookupClient | None:
+    """Whom to ask; None where the installation has no provider.  Raises SettingsInvalid."""
+    if settings.lookup_provider is None:
+        return None
+    provider = load_provider(settings.lookup_provider)
+    return LookupClient(provider, settings.lookup_rate, settings.lookup_timeout_seconds)
 
 
 def _build_app(settings: Settings, partitions: int) -> Any:

@@ -37,6 +37,7 @@ class Intake:
         self._delivery, self._catalogues, self._database, self._metrics = delivery, catalogues, database, metrics
         self._quotas = quotas
         self._window, self._fictional_only = settings.window, settings.fictional_only
+        self._lookups = settings.lookup_budget if settings.lookup_provider else None
         self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
     async def __call__(self, record: Record) -> None:
@@ -56,7 +57,9 @@ class Intake:
                 request = read_request(record, capacity.catalogue, caller)
             held, quota = await self._held(request), await self._quotas.of(request.user_id)
             with pure(RequestInvalid):
-                event = submitted(record, request, capacity, self._window, self._fictional_only, held)
+                event = submitted(
+                    record, request, capacity, self._window, self._fictional_only, held, self._lookups
+                )
             if not isinstance(event, events.CancelRequested):
                 event = replace(event, quota=quota)
         except RequestInvalid as invalid:
@@ -129,8 +132,12 @@ def submitted(
     window: int,
     fictional_only: bool,
     held: Held | None = None,
+    lookups: int | None = None,
 ) -> events.Submission | events.CancelRequested:
-    """A request as an event of its task. held: what it names of the numbers stored.  Raises RequestInvalid."""
+    """A request as an event of its task.  Raises RequestInvalid.
+
+    held: what it names of the numbers stored. lookups: what a task may have looked up, None without a provider.
+    """
     if isinstance(request, CancelRequest):
         return events.CancelRequested(request.task_id, request.user_id, request.request_id)
     task = task_id(request.user_id, request.request_id)
@@ -143,7 +150,7 @@ def submitted(
             task_name=request.task_name,
             body_hash=request.body_hash(),
             requested_at=record.timestamp,
-            plan=plan_validation(request, Terms(capacity.catalogue.version, window, lookups=None), held),
+            plan=plan_validation(request, Terms(capacity.catalogue.version, window, lookups), held),
         )
     return events.TaskSubmitted(
         task_id=task,

@@ -1,15 +1,15 @@
-"""validations -> judge -> PostgreSQL, task-events: the verdicts on a batch."""
+"""validations -> judge -> PostgreSQL, task-events: the verdicts on a batch; lookups, where a provider is asked."""
 
 import numpy as np
 
 from agents.database import Database
-from agents.delivery import Delivery, Record, pure, task_event
+from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure, task_event
 from agents.held import Versions, held_numbers
 from agents.suppressed import SuppressedReader
 from agents.verdicts import VerdictStore
 from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged
-from pipeline.validation import HELD
-from schemas import events
+from pipeline.validation import HELD, batch_key
+from schemas import codec, events, topics
 
 
 class Judge:
@@ -36,6 +36,10 @@ class Judge:
         numbers = await self._part(planned) if planned.kind == HELD else given_numbers(planned)
         with pure():
             batch = numbers_judged(planned, numbers, blocks, suppressed)
+        if planned.source == "external":
+            await self._delivery.send(_to_look_up(batch))
+            return
+        with pure():
             rows = judged_numbers(batch)
         stored = await self._delivery.within_deadline(self._store.numbers(batch, rows), "commit of PostgreSQL")
         await self._delivery.send(task_event(stored))
@@ -47,3 +51,9 @@ class Judge:
             rows = await self._delivery.within_deadline(held_numbers(connection, batch_ids), "answer of PostgreSQL")
         part = rows["number"][planned.offset : planned.offset + planned.size]
         return np.asarray(part.astype(np.int64) - COUNTRY)
+
+
+def _to_look_up(batch: events.NumbersJudged) -> Outgoing:
+    with pure():
+        key = batch_key(batch)
+        return Outgoing(topics.LOOKUPS, key.encode(), codec.encode(batch), key, batch_headers(batch))

@@ -22,7 +22,7 @@ NAMES = ("exception", "message", "stacktrace", "topic", "partition", "offset", "
 PREFIX = "__streams.errors."
 MOST_TEXT = 10_000  # characters: a message may quote the value that it is about
 
-BATCH_TOPICS = (topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS)
+BATCH_TOPICS = (topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS, topics.LOOKUPS)
 # what proves nothing of its user: sent again by an operator, it would carry an authority that it never had
 UNAUTHENTICATED = ("NotAuthenticated", "not_authorized")
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import IDS
-from pipeline.verdicts import REASONS, Blocks, Verdicts
+from pipeline.verdicts import CODE, REASONS, Blocks, Verdicts
 from schemas.events import NumbersJudged, ValidationPlanned
 
 COUNTRY = 10**10  # what E.164 adds to a national number
@@ -105,6 +105,15 @@ class JudgedNumber:
     prefix_id: int | None
     source: str = "internal"
     external: Answer = Answer()
+
+
+def asked_numbers(batch: NumbersJudged) -> tuple[list[int], list[int]]:
+    """The numbers, E.164, to look up, and those beyond the task's budget; only what the prefix data finds valid."""
+    numbers = np.frombuffer(batch.numbers, "<i8")
+    valid = np.frombuffer(batch.reasons, np.uint8) == CODE["valid"]
+    within = np.arange(len(numbers)) < batch.lookups
+    asked = set((numbers[valid & within] + COUNTRY).tolist())
+    return sorted(asked), sorted(set((numbers[valid & ~within] + COUNTRY).tolist()) - asked)
 
 
 def judged_numbers(batch: NumbersJudged, answers: dict[int, Answer] | None = None) -> list[JudgedNumber]:

@@ -37,6 +37,9 @@ class WorkerMetrics:
         self.numbers = Counter(
             "numberline_numbers", "Numbers drawn, stored and judged.", ["stage"], registry=registry
         )
+        self.lookups = Counter(
+            "numberline_lookups", "Numbers that a lookup provider was asked about.", ["outcome"], registry=registry
+        )
         self.dead_letters = Counter(
             "numberline_dead_letters",
             "Records that went to the dead letters.",

@@ -121,6 +121,19 @@ class Settings(BaseSettings):
     session_timeout_seconds: float = _setting(
         3.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
     )
+    lookup_provider: str | None = _setting(
+        None, "who answers external lookups: the name of an installed provider, such as twilio; none without"
+    )
+    lookup_rate: float = _setting(10.0, "lookups a second and worker, 1 to 1000", ge=1, le=1000)
+    lookup_timeout_seconds: float = _setting(
+        5.0, "how long one number may take at the provider, retries included, 0.1 to 30 s", ge=0.1, le=30
+    )
+    lookup_budget: int = _setting(
+        1000, "numbers that one task may have looked up, its first ones, 0 to 1000000", ge=0, le=1_000_000
+    )
+    lookup_cache_days: float = _setting(
+        30.0, "for how long an answer of the provider is good for later tasks, 0 to 3650 days", ge=0, le=3650
+    )
     max_connections: int = _setting(
         10_000, "WebSocket connections that a gateway holds, 1 to 1000000", ge=1, le=1_000_000
     )

@@ -17,7 +17,7 @@ from schemas.requests import ValidateRequest
 
 LIST, IDS, HELD = "list", "ids", "held"
 MOST_HELD_BATCHES = 200_000  # their ids and counts ride in one message
-EXTERNAL_BATCH = 100  # numbers: a provider answers some a second, and a step takes one batch at a time
+EXTERNAL_BATCH = 10  # numbers: a provider answers some a second, and a step must not take long over one batch
 EXTERNAL_WINDOW = 2
 
 

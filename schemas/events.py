@@ -471,6 +471,7 @@ Event = (
     | ValidationPlanned
     | BatchAllocated
     | NumbersEnriched
+    | NumbersJudged
     | TaskProgress
     | RequestRejected
     | PrefixBlocks

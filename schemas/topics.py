@@ -72,7 +72,7 @@ TASK_EVENTS = Topic(
         events.BatchJudged,
         events.BatchFailed,
     ),
-    "intake, store, judge, any step that fails, operators",
+    "intake, store, judge, lookup, any step that fails, operators",
     ("coordinate",),
     _days(7),
     log_append_time=True,
@@ -88,6 +88,7 @@ BATCHES = Topic(
 ALLOCATIONS = Topic("allocations", "area code", (events.BatchAllocated,), "allocate", ("enrich",), _days(3))
 NUMBERS = Topic("numbers", "area code", (events.NumbersEnriched,), "enrich", ("store",), _days(3))
 VALIDATIONS = Topic("validations", "task|batch", (events.ValidationPlanned,), "coordinate", ("judge",), _days(7))
+LOOKUPS = Topic("lookups", "task|batch", (events.NumbersJudged,), "judge", ("lookup",), _days(7))
 PROGRESS = Topic(
     "progress",
     "user id",
@@ -129,7 +130,7 @@ DEADLETTERS = Topic(
 )
 
 TOPICS = (
-    *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, PROGRESS, PREFIXES, USAGE),
+    *(REQUESTS, TASK_EVENTS, BATCHES, ALLOCATIONS, NUMBERS, VALIDATIONS, LOOKUPS, PROGRESS, PREFIXES, USAGE),
     *(AUDIT, DEADLETTERS),
 )
 

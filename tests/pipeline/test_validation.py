@@ -105,10 +105,10 @@ def test_a_batch_of_held_numbers_names_its_stored_batches() -> None:
 
 def test_a_provider_is_asked_in_small_batches_for_as_many_numbers_as_a_task_may() -> None:
     """The first ones of the task, whatever the order in which batches come."""
-    terms = replace(TERMS, window=8, lookups=150)
+    terms = replace(TERMS, window=8, lookups=15)
     source = submitted(request(numbers=["4152000000"] * 250, source="external"), terms=terms)
     assert (source.plan.batch_size, source.plan.window) == (EXTERNAL_BATCH, 2)
-    assert [planned_validation(source, n).lookups for n in range(3)] == [100, 50, 0]
+    assert [planned_validation(source, n).lookups for n in range(3)] == [10, 5, 0]
 
 
 @pytest.mark.parametrize(
