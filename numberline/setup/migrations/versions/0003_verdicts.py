@@ -1,7 +1,8 @@
 """Verdicts: stored batches are marked as judged, numbers that differ from their batch have a row.
 
 A million held numbers are judged by updating the rows of their batches; rewriting a row a number would be many
-times slower and would leave as many dead ones (docs/validation.md). Lists are runs of their own.
+times slower and would leave as many dead ones (docs/validation.md). Lists are runs of their own. Answers of
+lookup providers are facts of the step lookup, and a cache for later tasks.
 """
 
 from alembic import op
@@ -64,6 +65,24 @@ CREATE TABLE validation_numbers (
     PRIMARY KEY (run_batch, position)
 );
 COMMENT ON TABLE validation_numbers IS 'The numbers of a list that was judged, in the order given.';
+
+CREATE TABLE lookups (
+    task_id uuid NOT NULL,
+    batch_no integer NOT NULL,
+    number bigint NOT NULL,
+    provider text NOT NULL,
+    cached boolean NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT now(),
+    line_type text,
+    carrier text,
+    reason text,
+    error text,
+    PRIMARY KEY (task_id, batch_no, number)
+);
+COMMENT ON TABLE lookups IS
+    'What a provider said of a number for a batch: a fact before it is reported, never changed.';
+COMMENT ON COLUMN lookups.cached IS 'taken from an earlier answer for another batch, not asked again';
+CREATE INDEX lookups_cache ON lookups (number, answered_at DESC) WHERE error IS NULL AND NOT cached;
 """
 
 DROP_VIEW = "DROP VIEW phone_numbers"
