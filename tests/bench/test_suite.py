@@ -52,10 +52,11 @@ def test_rows_asked_for_reported_and_stored_agree(
         results = Results(about(system, tmp_path, ["--scale", str(SCALE)]), SCALE, 1, found)
         with psycopg.connect(system.database_url) as connection:
             rows = connection.execute("SELECT count(*), count(DISTINCT number) FROM numbers").fetchone()
-            tasks = connection.execute("SELECT count(*) FROM task_states WHERE status = 'completed'").fetchone()
+            query = "SELECT count(*) FROM task_states WHERE status = 'completed' AND type = 'generate'"
+            tasks = connection.execute(query).fetchone()
     assert dict(os.environ) == before
 
-    names = ["million", "latency", "mixed", "suppressed", "capacity", "memory", "pure", "gateway"]
+    names = ["million", "latency", "mixed", "validation", "suppressed", "capacity", "memory", "pure", "gateway"]
     assert [part.name for part in results.parts] == names
     assert results.disagreeing == ()
     accounts = [part.account for part in results.parts]
@@ -79,6 +80,7 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("latency", 15),
         ("latency", 40),
         ("mixed", 8),
+        *(("validation", goal) for goal in (5, 5, 20, 0.2, 1.1)),
         ("suppressed", 1.2),
         ("capacity", 100),
         ("capacity", 1000),
