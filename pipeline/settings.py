@@ -187,6 +187,9 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
     )
+    http_upload_bytes: int = _setting(
+        1 << 30, "bytes of a list that is uploaded, and of it unpacked, 1 to 1099511627776", ge=1, le=1 << 40
+    )
     http_database_connections: int = _setting(
         4, "PostgreSQL connections that a gateway reads by, 1 to 32", ge=1, le=32
     )

@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, validate
+from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, upload, validate
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
@@ -17,6 +17,7 @@ from gateway.api.services import Services
 from gateway.api.submission import Submissions
 from gateway.authenticator import Authenticator
 from gateway.database import Database
+from gateway.holders import HoldersReader
 from gateway.hub import Hub
 from gateway.producer import RequestProducer
 from gateway.supply import Supply
@@ -46,10 +47,11 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         text = f"must be set where {variable('auth_requests')} is required: the gateway signs its users' requests"
         raise SettingsInvalid({variable("auth_secret"): text})
     producer = RequestProducer(settings)
+    database = Database(settings.database_url.get_secret_value(), settings.http_database_connections)
     return Services(
         settings,
         hub,
-        Database(settings.database_url.get_secret_value(), settings.http_database_connections),
+        database,
         producer,
         Submissions(producer, hub),
         authenticator,
@@ -57,6 +59,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         Exports(),
         metrics,
         Supply(settings),
+        HoldersReader(database),
     )
 
 
@@ -72,7 +75,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, validate, tasks, numbers, statistics, capacity, page):
+    for part in (generate, validate, tasks, numbers, statistics, capacity, upload, page):
         app.include_router(part.router)
     page.serve_files(app)
     problems.install(app)

@@ -9,6 +9,7 @@ from gateway.api.exports import Exports
 from gateway.api.rates import Rates
 from gateway.authenticator import Authenticator
 from gateway.database import Database
+from gateway.holders import HoldersReader
 from gateway.hub import Hub
 from gateway.producer import RequestProducer
 from gateway.supply import Supply
@@ -33,6 +34,7 @@ class Services:
     exports: Exports
     metrics: GatewayMetrics
     supply: Supply
+    holders: HoldersReader
     gateway_port: int = 0  # once it is open
 
     async def close(self) -> None:

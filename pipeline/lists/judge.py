@@ -30,6 +30,11 @@ class ListJudge:
         self._format: Format | None = None
         self._tails = dict[int, Tail]()
 
+    @property
+    def output(self) -> Literal["csv", "ndjson"]:
+        """What the result is, once it has begun."""
+        return "ndjson" if isinstance(self._format, Ndjson) else "csv"
+
     def feed(self, block: bytes) -> str:
         """The records that end in this block, with their verdicts.  Raises ListInvalid."""
         lines = self._lines.feed(block)

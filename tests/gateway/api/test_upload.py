@@ -1,0 +1,82 @@
+"""POST of a list as a file: every record comes back with its verdict, and an error is answered as one."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.gateway.api.conftest import MakeClient
+
+URL = "/api/validate-file/"
+
+
+def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
+    """The rows of a CSV answer."""
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def test_a_list_that_is_sent_in_parts_comes_back_whole(client: MakeClient) -> None:
+    """More than is kept in memory at once, without a length said before; counts in a header."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"id,phone\n"
+        for start in range(0, 100_000, 1_000):
+            yield b"".join(b"%d,+1415555%04d\n" % (n, n % 10_000) for n in range(start, start + 1_000))
+
+    answer = client("ula").post(URL, content=parts())
+    rows = rows_of(answer)
+    assert [row["id"] for row in rows] == [str(n) for n in range(100_000)]
+    assert json.loads(answer.headers["Numberline-Verdicts"]) == {"special_exchange": 99_000, "fictional": 1_000}
+    assert rows[100] | {"phone": ""} == {
+        "id": "100",
+        "phone": "",
+        "e164": "+14155550100",
+        "is_valid": "false",
+        "validation_reason": "fictional",
+        "carrier": "",
+        "line_type": "",
+        "state": "CA",
+        "country": "US",
+        "timezone": rows[100]["timezone"],
+        "block": "4155550",
+        "prefix_data_version": "1",
+    }
+
+
+def test_gzip_ndjson_and_a_named_column(client: MakeClient) -> None:
+    """By what the bytes are."""
+    data = gzip.compress(b'{"fax": "(415) 555-0123"}\n')
+    answer = client("ula").post(URL, params={"column": "fax"}, content=data)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert json.loads(answer.text)["validation_reason"] == "fictional"
+
+
+@pytest.mark.parametrize(
+    ("content", "parameters", "text"),
+    [
+        (b"a,b\n1,2\n", {}, "body: no column holds telephone numbers in the first records; name one"),
+        (b"a,b\n1,2\n", {"column": "c"}, "body: there is no column c; there are a, b"),
+        (gzip.compress(b"4155550123\n" * 1000)[:-9], {}, "body: the gzip data ends too early"),
+        (b"1" * 2_000_000, {}, "body: a line after line 0 has more than 1048576 bytes"),
+        (b"1\n", {"format": "xls"}, "format: input should be 'csv', 'txt' or 'ndjson'"),
+    ],
+)
+def test_what_is_no_list_is_answered_with_why(
+    client: MakeClient, content: bytes, parameters: dict[str, str], text: str
+) -> None:
+    """A problem, and no half result."""
+    answer = client("ula").post(URL, params=parameters, content=content)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == text
+
+
+def test_without_a_token_nothing_is_judged(client: MakeClient) -> None:
+    """As every call."""
+    one = client("ula")
+    assert httpx.post(f"{one.base_url}{URL}", content=b"1\n", trust_env=False).status_code == 401
