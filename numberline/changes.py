@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from pipeline.errors import NumberlineError
+from numberline.errors import VersionUnknown
 
 VERSIONS = """
 SELECT coalesce(max(version), 0), coalesce(array_agg(version), '{}')
@@ -45,13 +45,12 @@ class Touched:
 def touched(connection: psycopg.Connection[Any], since: int, user: str | None) -> tuple[int, Sequence[Touched]]:
     """The current version, and what has changed since that one and was not judged by the current one.
 
-    user: this one's numbers alone. Raises NumberlineError for a version that is not there.
+    user: this one's numbers alone. Raises VersionUnknown.
     """
     row = connection.execute(VERSIONS).fetchone()
     assert row is not None
     current, known = row
     if since not in known:
-        shown = ", ".join(map(str, sorted(known))) or "none"
-        raise NumberlineError(f"there is no version {since} of the prefix data; there are: {shown}")
+        raise VersionUnknown(since, sorted(known))
     found = connection.execute(TOUCHED, {"since": since, "current": current, "user": user}).fetchall()
     return current, [Touched(*one) for one in found]

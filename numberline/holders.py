@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 
 from numberline.errors import NotReachable
+from numberline.prefixes.shipped import SHIPPED, read_rows
 from numberline.rows import database
-from numberline.setup.prefixes import SHIPPED, read_rows
 from pipeline.errors import NumberlineError
 from pipeline.holders import COLUMNS, Holders, Row
 from pipeline.prefix_build import with_fictional

@@ -124,8 +124,9 @@ def _peak(path: Path) -> int:
     command = [sys.executable, "-m", "numberline", "validate", str(path), "--out", f"{path}.out"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise BenchError(f"numberline validate ended with status {os.waitstatus_to_exitcode(status)}")
+    process.returncode = os.waitstatus_to_exitcode(status)  # so that nobody waits for it again
+    if process.returncode:
+        raise BenchError(f"numberline validate ended with status {process.returncode}")
     return usage.ru_maxrss
 
 
