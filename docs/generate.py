@@ -152,8 +152,11 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
     for one in call.get("parameters", []):
         fields = {one["name"]: {"description": one.get("description", ""), **one["schema"]}}
         rows += _rows(one["in"], fields, [one["name"]] if one.get("required") else [])
-    for content in call.get("requestBody", {}).get("content", {}).values():
-        rows += _rows("body", content["schema"]["properties"], content["schema"]["required"])
+    for media_type, content in call.get("requestBody", {}).get("content", {}).items():
+        if "properties" in content["schema"]:
+            rows += _rows("body", content["schema"]["properties"], content["schema"]["required"])
+        else:
+            rows.append(["body", f"`{media_type}`, required", "bytes", content["schema"]["description"]])
     answers = []
     for status, answer in call["responses"].items():
         kinds = [_type(content["schema"]) for content in answer.get("content", {}).values()]

@@ -29,7 +29,8 @@ BLOCK_BYTES = 1 << 18
 PART_SECONDS = 30.0  # for the next part of a body
 GZIP = b"\x1f\x8b"
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
-BINARY = {"schema": {"type": "string", "format": "binary"}}
+LIST = "text with one number a line, CSV or NDJSON, plain or gzip"
+BINARY = {"schema": {"type": "string", "format": "binary", "description": LIST}}
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}}
 
 
