@@ -58,7 +58,8 @@ class ListInvalid(NumberlineError):
     reason: str
 
     def __str__(self) -> str:
-        return self.reason
+        # what it quotes of the list may hold bytes that are no UTF-8
+        return self.reason.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass

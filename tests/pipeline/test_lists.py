@@ -108,6 +108,7 @@ def test_objects_get_members() -> None:
             "the first objects have no member with a name for numbers, such as phone; they have a",
         ),
         (b'{"a": 1}\n', None, "b", "the first objects have no member b; they have a"),
+        (b"\xff,b\n1,2\n", None, "c", "there is no column c; there are \\udcff, b"),
         (b"1" * (MAX_LINE_BYTES + 1), None, None, "a line after line 0 has more than 1048576 bytes"),
     ],
 )
