@@ -218,7 +218,8 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
     console.print(
         f"""
 [bold]numberline is up[/]
-  HTTP API     http://{settings.host}:{settings.http_port}/api/tasks/
+  page         http://{settings.host}:{settings.http_port}/ (sign in by the token below)
+  HTTP API     http://{settings.host}:{settings.http_port}/api/tasks/, described at /docs
   WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}

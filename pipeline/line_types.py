@@ -57,7 +57,7 @@ class LineTypes:
 
 @dataclass(frozen=True)
 class Label:
-    """A company whose line type is known. held_out: never looked at when rules are made or mended."""
+    """A company whose line type is known. held_out: no rule is made or mended for it."""
 
     name: str
     line_type: str

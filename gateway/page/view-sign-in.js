@@ -6,6 +6,11 @@ import { Session } from "./session.js";
 export function signInView(reason, onSession) {
   const token = h("textarea", { name: "token", required: true, autocomplete: "off", spellcheck: "false" });
   const problem = h("p", { class: "problem", role: "alert", hidden: !reason }, reason);
+  token.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // a token is one line, however long
+    token.form.requestSubmit();
+  });
   const submit = (event) => {
     event.preventDefault();
     try {
