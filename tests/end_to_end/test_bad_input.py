@@ -127,7 +127,8 @@ def test_more_numbers_than_exist_are_refused_with_the_figures(installation: Inst
     ending = installation.ending(body, 30)
     assert ending["error"]["code"] == "capacity_exhausted"
     details = ending["error"]["details"]
-    assert (details["requested"], details["exist"], details["area_codes"]) == (101, 100, {"201": 100})
+    figures = {"exist": 100, "used": 0, "suppressed": 0, "left": 100}
+    assert (details["requested"], details["exist"], details["area_codes"]) == (101, 100, {"201": figures})
 
 
 @pytest.mark.usefixtures("worker")
