@@ -1,12 +1,15 @@
 """Suppressed numbers are never given out, and an installation for fiction gives out nothing else."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from embedded import Kafka, Postgres
+from pipeline.prefix_build import PrefixRow
 from schemas.identity import task_id
-from tests.fix_installation import Installation
+from tests.fix_installation import Installation, make_small_installation
 from tests.processes import wait_until
 
 FICTION = {"area_code": "509", "fictional": True, "quantity": 100, "on_shortfall": "partial"}
@@ -23,8 +26,17 @@ def fictional(*lines: int) -> list[str]:
     return [f"+15095550{line}" for line in lines]
 
 
-def test_a_suppressed_number_is_never_generated(installation: Installation, tmp_path: Path) -> None:
+@pytest.fixture
+def fresh_installation(kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path) -> Iterator[Installation]:
+    """One of its own, in which nothing is suppressed yet."""
+    rows = [PrefixRow("509", 200, 0b1, "US", "WA", "America/Los_Angeles", "QWEST CORPORATION", "landline")]
+    with make_small_installation(kafka_server, postgres_server, tmp_path, rows) as made:
+        yield made
+
+
+def test_a_suppressed_number_is_never_generated(fresh_installation: Installation, tmp_path: Path) -> None:
     """Imported, added, a user's own, removed; a worker that is killed knows it as well as its successor."""
+    installation = fresh_installation
     run, file = installation.run, tmp_path / "list.txt"
     file.write_text("".join(f"(509) 555-0{line}\n" for line in range(100, 190)) + "hello\n+44 20 7946 0958\n")
 
