@@ -103,6 +103,30 @@ async def test_f8_recovery_seeks_though_the_flow_is_stopped_again() -> None:
         assert len(seeks) == 1
 
 
+async def test_f8_what_an_old_fetch_delivers_after_a_revocation_is_not_committed() -> None:
+    """It lies beyond records that were dropped, and whoever has the partition now would never get them."""
+    with faust_with(F1, F8):
+        consumer = FakeConsumer(fake_app(), {EVENTS})
+        for offset in (0, 1):
+            (await consumer.deliver(offset)).ack(consumer)
+        await consumer.on_partitions_revoked({EVENTS})
+        late = await consumer.deliver(8)
+        await consumer.commit()
+        assert not late.acked
+        assert consumer.committed == {EVENTS: 2}
+
+
+async def test_f8_an_old_delivery_out_of_order_holds_back_the_commit() -> None:
+    """Never past the lowest record at work, in whatever order they came."""
+    with faust_with(F1, F8):
+        consumer = FakeConsumer(fake_app(), {EVENTS})
+        await consumer.deliver(8)
+        await consumer.deliver(4)
+        (await consumer.deliver(3)).ack(consumer)
+        await consumer.commit()
+        assert consumer.committed == {EVENTS: 4}
+
+
 # F9: a static member that ends
 
 
