@@ -16,14 +16,11 @@ import faust
 import mode
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
 log = logging.getLogger(__name__)
-
-IDLE_SECONDS = 0.02  # between two looks for partitions to fetch from
 
 
 def install() -> None:
@@ -37,7 +34,7 @@ def install() -> None:
     _f7_end_when_records_are_gone()
     _f8_commit_before_partitions_go()
     _f9_leave_though_static()
-    _f10_no_fixed_sleeps()
+    _f10_end_without_a_sleep()
     _f11_deliver_without_tasks()
     install.done = True  # type: ignore[attr-defined]
 
@@ -235,20 +232,8 @@ def _f9_leave_though_static() -> None:
     GroupCoordinator._maybe_leave_group = _maybe_leave_group
 
 
-def _f10_no_fixed_sleeps() -> None:
-    """F10: fixed seconds: before a worker's tables start, where nothing is to be fetched yet, and at the end."""
-
-    async def on_start(self: Any) -> None:
-        await self._update_channels()
-        await self.recovery.start()
-
-    wait_next_records = Consumer._wait_next_records
-
-    async def _wait_next_records(self: Any, timeout: float) -> Any:
-        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
-            await asyncio.sleep(IDLE_SECONDS)
-            return {}, self._get_active_partitions()
-        return await wait_next_records(self, timeout)
+def _f10_end_without_a_sleep() -> None:
+    """F10: where a library's task is left over at the end, the process waits a second before it cancels it."""
 
     def _gather_all(self: Any) -> None:
         if rest := asyncio.all_tasks(self.loop):
@@ -257,8 +242,6 @@ def _f10_no_fixed_sleeps() -> None:
             self.loop.run_until_complete(asyncio.wait(rest, timeout=1.0))
 
     mode.Worker._gather_all = _gather_all
-    TableManager.on_start = on_start
-    Consumer._wait_next_records = _wait_next_records
 
 
 def _f11_deliver_without_tasks() -> None:

@@ -13,7 +13,7 @@ class Fault(ABC):
     @classmethod
     def name(cls) -> str:
         """What `--fault` calls it: the class's name with hyphens."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
     def title(cls) -> str:

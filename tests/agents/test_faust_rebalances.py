@@ -1,4 +1,4 @@
-"""The workarounds for what Faust does at a rebalance, at the start and at the end (F8 to F10)."""
+"""The workarounds for what Faust does at a rebalance and at the end (F8 to F10)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,7 +9,6 @@ import mode
 import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka.admin import AdminClient
-from faust.tables.manager import TableManager
 
 from agents import faust_workarounds
 from embedded import Kafka
@@ -171,51 +170,13 @@ async def test_f9_a_static_member_that_ends_leaves_its_group(
     assert await asyncio.to_thread(members, kafka_server, namespace) == left
 
 
-# F10: fixed sleeps
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds of every sleep, which take no time."""
-    seconds: list[float] = []
-    sleep = asyncio.sleep
-
-    async def noted(delay: float, *_: Any) -> None:
-        seconds.append(delay)
-        await sleep(0)
-
-    async def noted_of_service(_: Any, delay: float, **__: Any) -> None:
-        seconds.append(delay)
-
-    monkeypatch.setattr(asyncio, "sleep", noted)
-    monkeypatch.setattr(mode.Service, "sleep", noted_of_service)
-    return seconds
-
-
-async def _start_tables_and_look_for_records(app: Any) -> None:
-    manager = SimpleNamespace(sleep=lambda s: asyncio.sleep(s), should_stop=False, recovery=SimpleNamespace())
-    manager._update_channels = manager.recovery.start = lambda: asyncio.sleep(0)
-    await TableManager.on_start(manager)
-    consumer = FakeConsumer(app, {EVENTS})
-    assert (await consumer._wait_next_records(1.0))[0] == {}
-
-
-async def test_f10_fausts_own_code_sleeps_for_a_second_twice(slept: list[float]) -> None:
-    """Before the tables start, and where no partition is active yet."""
-    with faust_with():
-        await _start_tables_and_look_for_records(fake_app())
-    assert [seconds for seconds in slept if seconds >= 1] == [1.0, 1]
-
-
-async def test_f10_a_worker_starts_without_a_fixed_sleep(slept: list[float]) -> None:
-    """It looks again soon."""
-    with faust_with(faust_workarounds._f10_no_fixed_sleeps):
-        await _start_tables_and_look_for_records(fake_app())
-    assert [seconds for seconds in slept if seconds >= 1] == []
+# F10: the end
 
 
 @pytest.mark.parametrize(
-    ("patches", "rounds"), [((), 10), ((faust_workarounds._f10_no_fixed_sleeps,), 1)], ids=["mode's own", "ours"]
+    ("patches", "rounds"),
+    [((), 10), ((faust_workarounds._f10_end_without_a_sleep,), 1)],
+    ids=["mode's own", "ours"],
 )
 def test_f10_a_worker_ends_without_a_fixed_sleep(
     patches: tuple[Callable[[], None], ...], rounds: int, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.exceptions import ValueDecodeError
-from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -49,8 +48,6 @@ PATCHED = (
     (Consumer, "_filter_tps_with_pending_acks"),
     (Consumer, "commit_and_end_transactions"),
     (GroupCoordinator, "_maybe_leave_group"),
-    (TableManager, "on_start"),
-    (Consumer, "_wait_next_records"),
     (mode.Worker, "_gather_all"),
 )
 # taken while pytest collects, before anything can have installed the workarounds
@@ -81,7 +78,6 @@ def test_what_is_compared_with_is_fausts_own_code() -> None:
         "faust.transport.consumer",
         "mode.services",
         "faust.transport.drivers.aiokafka",
-        "faust.tables.manager",
         "faust.tables.recovery",
         "mode.worker",
         "aiokafka.consumer.group_coordinator",
