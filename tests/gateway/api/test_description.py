@@ -10,7 +10,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client import CollectorRegistry
 from schemathesis import GenerationMode
 from schemathesis.schemas import BaseSchema
-from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    positive_data_acceptance,
+    unsupported_method,
+)
 
 from gateway.api.app import build_app, build_services, description
 from gateway.authenticator import Authenticator
@@ -34,6 +38,13 @@ QUIETLY = settings(
 )
 # rules that no schema can say: an area code that is in use, two fields of which one may be given, a known cursor
 NOT_IN_A_SCHEMA: list[Any] = [positive_data_acceptance]
+
+
+def excluded(method: str, path: str) -> list[Any]:
+    """Of a call that takes free text in its query, also what the wire cannot show: there a number is text as well."""
+    parameters = DESCRIPTION["paths"][path][method].get("parameters", [])
+    hidden = any(one["in"] == "query" and one["name"] == "carrier" for one in parameters)
+    return [*NOT_IN_A_SCHEMA, negative_data_rejection] if hidden else NOT_IN_A_SCHEMA
 
 
 def described() -> dict[str, Any]:
@@ -87,7 +98,7 @@ def test_answers_are_those_of_the_description(
     @QUIETLY
     @given(case=strategy)
     def check(case: schemathesis.Case[Any]) -> None:
-        case.call_and_validate(headers=headers, timeout=30, excluded_checks=NOT_IN_A_SCHEMA)
+        case.call_and_validate(headers=headers, timeout=30, excluded_checks=excluded(method, path))
 
     check()
 
