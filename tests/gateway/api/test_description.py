@@ -41,7 +41,7 @@ NOT_IN_A_SCHEMA: list[Any] = [positive_data_acceptance]
 
 
 def excluded(method: str, path: str) -> list[Any]:
-    """Of a call that takes free text in its query, also what the wire cannot show: there a number is text as well."""
+    """Of a call with free text in its query, also what the wire cannot show: there a number is text as well."""
     parameters = DESCRIPTION["paths"][path][method].get("parameters", [])
     hidden = any(one["in"] == "query" and one["name"] == "carrier" for one in parameters)
     return [*NOT_IN_A_SCHEMA, negative_data_rejection] if hidden else NOT_IN_A_SCHEMA
