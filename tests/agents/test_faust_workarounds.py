@@ -576,7 +576,7 @@ class Delivering(mode.Service):  # type: ignore[misc]
     ("patches", "tasks"), [((), 4), ((faust_workarounds._f11_deliver_without_tasks,), 0)], ids=["Faust", "ours"]
 )
 async def test_f11_a_delivery_that_need_not_wait_makes_no_tasks(patches: Any, tasks: int) -> None:
-    """Four a message are a tenth of what a small task costs a worker."""
+    """Faust makes four for each message."""
     with faust_with(*patches):
         consumer = Delivering()
         await consumer.deliver("one")
