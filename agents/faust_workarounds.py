@@ -14,8 +14,11 @@ from typing import Any
 
 import faust
 import mode
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.coordinator.protocol import ConsumerProtocol
+from faust.assignor.client_assignment import ClientMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -36,6 +39,8 @@ def install() -> None:
     _f9_leave_though_static()
     _f10_end_without_a_sleep()
     _f11_deliver_without_tasks()
+    _f12_subscribe_no_more_at_the_end()
+    _f12_take_no_assignment_without_our_topics()
     install.done = True  # type: ignore[attr-defined]
 
 
@@ -282,6 +287,42 @@ def _go_on(begun: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any
             awaited = step()
         except StopIteration:
             return
+
+
+def _f12_subscribe_no_more_at_the_end() -> None:
+    """F12, first half: while a worker stops because an agent has crashed, it subscribes anew, without that agent's
+    topic, and takes part in a rebalance for it."""
+    subscribe = driver.Consumer.subscribe
+
+    async def subscribe_(self: Any, topics: Any) -> None:
+        if not self.app.should_stop:
+            await subscribe(self, topics)
+
+    driver.Consumer.subscribe = subscribe_
+
+
+def _f12_take_no_assignment_without_our_topics() -> None:
+    """F12, second half: a static member that comes back is handed the assignment of its predecessor, though the two
+    have subscribed to different topics: after F12's first half, or an upgrade that adds one. The topics that it
+    leaves out would have no reader. Leave, then join as somebody new: that makes a rebalance.
+    """
+    join = CoordinatorGroupRebalance._on_join_follower
+
+    async def _on_join_follower(self: Any) -> bytes | None:
+        assignment: bytes | None = await join(self)
+        if assignment and (missing := self._subscription.topics - _topics_assigned(assignment)):
+            log.warning("the group's assignment leaves out %s: joining again", ", ".join(sorted(missing)))
+            await self._coordinator._maybe_leave_group()
+            return None
+        return assignment
+
+    CoordinatorGroupRebalance._on_join_follower = _on_join_follower
+
+
+def _topics_assigned(assignment: bytes) -> set[str]:
+    """Every topic that the leader has distributed, whichever member has got its partitions."""
+    user_data = ConsumerProtocol.ASSIGNMENT.decode(assignment).user_data
+    return set(ClientMetadata.loads(PartitionAssignor._decompress(user_data)).topic_groups)
 
 
 class App(faust.App):

@@ -1,4 +1,4 @@
-"""The workarounds for what Faust does at a rebalance and at the end (F8 to F10)."""
+"""The workarounds for what Faust does at a rebalance and at the end (F8 to F10, F12)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +9,7 @@ import mode
 import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka.admin import AdminClient
+from faust.transport.drivers import aiokafka as driver
 
 from agents import faust_workarounds
 from embedded import Kafka
@@ -17,6 +18,9 @@ from schemas import topics
 from tests.agents.test_faust_workarounds import EVENTS, FakeConsumer, fake_app, faust_with
 
 F1, F8 = faust_workarounds._f1_commit_only_what_is_acked, faust_workarounds._f8_commit_before_partitions_go
+F9 = faust_workarounds._f9_leave_though_static
+F12_AT_THE_END = faust_workarounds._f12_subscribe_no_more_at_the_end
+F12_AT_THE_START = faust_workarounds._f12_take_no_assignment_without_our_topics
 
 
 # F8: the last commit
@@ -153,7 +157,7 @@ def members(kafka: Kafka, group: str) -> int:
 
 @pytest.mark.parametrize(
     ("patches", "left"),
-    [((), 1), ((faust_workarounds._f9_leave_though_static,), 0)],
+    [((), 1), ((F9,), 0)],
     ids=["aiokafka's own", "ours"],
 )
 async def test_f9_a_static_member_that_ends_leaves_its_group(
@@ -198,3 +202,66 @@ def test_f10_a_worker_ends_without_a_fixed_sleep(
     real(asyncio.wait([left_over]))
     assert left_over.cancelled()
     loop.close()
+
+
+# F12: the topics of a worker that ends, and of the one that comes back in its place
+
+
+@pytest.mark.parametrize(("patches", "subscribed"), [((), 1), ((F12_AT_THE_END,), 0)], ids=["Faust's own", "ours"])
+async def test_f12_a_worker_that_stops_subscribes_to_nothing_more(
+    patches: tuple[Callable[[], None], ...], subscribed: int
+) -> None:
+    """Faust's own does, after the crash of an agent, to all topics but that agent's."""
+    app = fake_app()
+    calls: list[set[str]] = []
+
+    async def subscribe(topics: set[str]) -> None:
+        calls.append(topics)
+
+    consumer: Any = object.__new__(driver.Consumer)
+    consumer.app, consumer._thread = app, SimpleNamespace(subscribe=subscribe)
+    with faust_with(*patches):
+        await consumer.subscribe({"one"})
+        await app.stop()
+        await consumer.subscribe({"another"})
+    assert len(calls) == 1 + subscribed
+
+
+async def _assigned_to_its_successor(kafka: Kafka, namespace: str) -> set[str]:
+    """A static member dies that has subscribed to one topic; one in its place subscribes to two."""
+    await create_topics(kafka.bootstrap_servers, namespace, 1, 1)
+    names = [topics.topic_name(namespace, topic) for topic in (topics.BATCHES, topics.NUMBERS)]
+
+    def member(*subscription: str) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            *subscription,
+            bootstrap_servers=kafka.bootstrap_servers,
+            group_id=namespace,
+            group_instance_id="worker",
+            session_timeout_ms=60_000,
+            partition_assignment_strategy=[fake_app().assignor],
+        )
+
+    predecessor, successor = member(names[0]), member(*names)
+    await predecessor.start()
+    await predecessor._client.close()  # dead: whatever it still says, the broker does not hear
+    try:
+        await successor.start()
+        return {partition.topic.removeprefix(f"{namespace}.") for partition in successor.assignment()}
+    finally:
+        await successor.stop()
+        await predecessor.stop()
+
+
+async def test_f12_the_broker_hands_a_static_member_its_predecessors_topics(
+    kafka_server: Kafka, namespace: str
+) -> None:
+    """Nobody reads the other topic, as long as the group lives."""
+    with faust_with():
+        assert await _assigned_to_its_successor(kafka_server, namespace) == {"batches"}
+
+
+async def test_f12_a_member_joins_again_until_it_has_its_topics(kafka_server: Kafka, namespace: str) -> None:
+    """It leaves the group, which makes the broker ask for a new assignment."""
+    with faust_with(F9, F12_AT_THE_START):
+        assert await _assigned_to_its_successor(kafka_server, namespace) == {"batches", "numbers"}

@@ -17,7 +17,7 @@ import faust
 import mode
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.exceptions import ValueDecodeError
 from faust.tables.recovery import Recovery
@@ -49,6 +49,8 @@ PATCHED = (
     (Consumer, "commit_and_end_transactions"),
     (GroupCoordinator, "_maybe_leave_group"),
     (mode.Worker, "_gather_all"),
+    (driver.Consumer, "subscribe"),
+    (CoordinatorGroupRebalance, "_on_join_follower"),
 )
 # taken while pytest collects, before anything can have installed the workarounds
 ORIGINALS = [(owner, name, getattr(owner, name)) for owner, name in PATCHED]

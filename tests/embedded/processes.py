@@ -1,5 +1,6 @@
 """What the tests of servers ask the operating system."""
 
+import contextlib
 import ipaddress
 import time
 from collections.abc import Callable
@@ -35,7 +36,10 @@ def family(pid: int) -> list[int]:
 
 def listeners(pid: int) -> list[tuple[str, int]]:
     """Addresses and TCP ports, IPv4 and IPv6, on which the process listens."""
-    sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            sockets.add(str(link.readlink()))
     found = []
     for table in "tcp", "tcp6":
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
