@@ -29,6 +29,7 @@ class Database:
             min_size=1,
             max_size=connections,
             timeout=WAIT_SECONDS,
+            reconnect_timeout=WAIT_SECONDS,  # then again when somebody asks, and not minutes later
             open=False,
             name="numberline-gateway",
             configure=_read_only,
@@ -54,6 +55,10 @@ class Database:
         except psycopg.OperationalError as error:
             log.warning("a session of PostgreSQL was lost: %s", error)
             raise Unavailable("answer of PostgreSQL", QUERY_SECONDS) from error
+
+    async def check(self) -> None:
+        """Raises Unavailable where PostgreSQL does not answer."""
+        await self.rows("SELECT 1", {})
 
     async def rows(self, query: LiteralString, parameters: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         """What a query answers.  Raises Unavailable."""

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from gateway.consumer import FETCH_WAIT_MS, KAFKA_AWAY_RETRY_MS, stop
 from gateway.hub import Hub
 from gateway.positions import Position
-from pipeline.errors import NumberlineError
+from pipeline.errors import NumberlineError, Unavailable
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 from schemas import codec, topics
@@ -21,6 +21,7 @@ from schemas.events import RequestRejected, TaskProgress
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+POLL_SECONDS = 0.05
 RECORDS_A_TURN = 32  # then the connections get theirs
 
 
@@ -46,11 +47,13 @@ class Feed:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._topic = topics.topic_name(settings.namespace, topics.PROGRESS)
         self._hub, self._metrics = hub, metrics
+        self._consumer: AIOKafkaConsumer | None = None
         self.waiting_for: str | None = "Kafka has not answered yet"
 
     async def run(self) -> None:
         """Never returns.  Raises FeedBroken."""
         consumer, ends = await self._connect()
+        self._consumer = consumer
         try:
             await self._read(consumer, ends)
         except OffsetOutOfRangeError as error:
@@ -58,7 +61,22 @@ class Feed:
         except KafkaError as error:
             raise FeedBroken(self._topic, repr(error)) from error
         finally:
+            self._consumer = None
             await stop(consumer)
+
+    async def check(self) -> None:
+        """Return once all is read that the topic holds now; at once while `waiting_for` says what is the matter.
+
+        Raises Unavailable where Kafka says that it is away; it may also say nothing.
+        """
+        if (consumer := self._consumer) is None or self.waiting_for is not None:
+            return
+        try:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+        except KafkaError as error:
+            raise Unavailable("answer of Kafka", 0) from error
+        while not await _has_reached(consumer, ends):  # noqa: ASYNC110  positions tell nobody when they move
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _connect(self) -> tuple[AIOKafkaConsumer, Mapping[TopicPartition, int]]:
         """A consumer at the beginning of every partition, and the partitions' ends; waits for Kafka."""

@@ -16,6 +16,7 @@ from gateway.api.app import build_app, build_services
 from gateway.archive import Archive
 from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
+from gateway.health import Health
 from gateway.hub import Hub
 from gateway.origins import Origins
 from gateway.server import GatewayServer, port_refused
@@ -75,6 +76,8 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     hub = Hub()
     feed, archive = Feed(settings, hub, metrics), Archive(settings, hub.history)
     origins = Origins(settings)
+    services = build_services(settings, hub, metrics, authenticator)
+    health = Health({"Kafka": feed.check, "PostgreSQL": services.database.check})
     server = GatewayServer(
         settings,
         hub,
@@ -82,9 +85,10 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         metrics,
         authenticator,
         origins,
+        services.audit,
         not_ready=lambda: feed.waiting_for or authenticator.waiting_for,
+        away=lambda: health.waiting_for,
     )
-    services = build_services(settings, hub, metrics, authenticator)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         metrics_port = stack.enter_context(_metrics_port(settings, registry))
@@ -99,6 +103,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             ready(Ports(gateway_port, metrics_port, http_port))
         await _all(
             feed.run(),
+            health.run(),
             services.supply.run(),
             *([authenticator.key_source.run()] if authenticator.key_source else []),
         )

@@ -1,10 +1,11 @@
-"""Requests onto Kafka, as any other producer sends them: acknowledged by every copy, or not sent."""
+"""What a gateway sends to Kafka: requests and audit records, acknowledged by every copy, or not sent."""
 
 import asyncio
 import contextlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -12,7 +13,8 @@ from aiokafka.errors import KafkaError
 from pipeline.errors import Unavailable
 from pipeline.settings import Settings
 from pipeline.tokens import TokenRules, sign
-from schemas import topics
+from schemas import codec, topics
+from schemas.events import Audited
 from schemas.requests import Request
 
 log = logging.getLogger(__name__)
@@ -21,12 +23,11 @@ ACKNOWLEDGE_SECONDS = 10.0
 STOP_SECONDS = 0.5
 
 
-class RequestProducer:
-    """One producer for all users' requests. It connects at its first use: a gateway starts without Kafka."""
+class GatewayProducer:
+    """One producer for all that a gateway sends. It connects at its first use: a gateway starts without Kafka."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._topic = topics.topic_name(settings.namespace, topics.REQUESTS)
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -36,14 +37,22 @@ class RequestProducer:
         Where the installation asks for signed requests the gateway signs it: it has checked whose it is.
         """
         body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
+        await self._send(topics.REQUESTS, body, request.user_id, self._headers(request, body))
+
+    async def record(self, event: Audited) -> None:
+        """Return when the broker has acknowledged an audit record.  Raises Unavailable."""
+        await self._send(topics.AUDIT, codec.encode(event), event.actor)
+
+    async def _send(
+        self, topic: topics.Topic, value: bytes, key: str, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        name = topics.topic_name(self._settings.namespace, topic)
         try:
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                 producer = await self._started()
-                await producer.send_and_wait(
-                    self._topic, body, request.user_id.encode(), headers=self._headers(request, body)
-                )
+                await producer.send_and_wait(name, value, key.encode(), headers=list(headers))
         except (KafkaError, TimeoutError) as error:
-            log.warning("a request was not acknowledged: %r", error)
+            log.warning("a record of %s was not acknowledged: %r", name, error)
             raise Unavailable("acknowledgement of Kafka", ACKNOWLEDGE_SECONDS) from error
 
     def _headers(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from gateway.archive import Archive
+from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.client_socket import CLOSE_SECONDS, ClientSocket, close
 from gateway.connection import Connection, Services
@@ -22,9 +23,10 @@ from gateway.hub import Hub
 from gateway.limits import Budget, LimitReached, Limits
 from gateway.origins import Origins
 from gateway.shutdown import shut_down
-from pipeline.errors import RefusedToStart
+from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
+from pipeline.tokens import Identity
 
 log = logging.getLogger(__name__)
 # of its own: at level debug the library would log headers, and tokens with them
@@ -50,7 +52,11 @@ def channel_and_user(path: str) -> tuple[str, str] | None:
 
 
 class GatewayServer:
-    """Accepts connections. not_ready: why no client can be served yet, or None."""
+    """Accepts connections.
+
+    not_ready: why no client can be served yet, or None; away: which server does not answer, which those who are
+    connected already can live with. `/readyz` tells either.
+    """
 
     def __init__(
         self,
@@ -60,10 +66,13 @@ class GatewayServer:
         metrics: GatewayMetrics,
         authenticator: Authenticator,
         origins: Origins,
+        audit: Audit,
         not_ready: Callable[[], str | None],
+        away: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._settings, self._metrics = settings, metrics
-        self._authenticator, self._origins, self._not_ready = authenticator, origins, not_ready
+        self._settings, self._metrics, self._away = settings, metrics, away
+        self._authenticator, self._origins, self._audit = authenticator, origins, audit
+        self._not_ready = not_ready
         self._limits = Limits(settings)
         self._services = Services(hub, archive, authenticator, metrics, settings.max_subscriptions)
         self._connections: set[Connection] = set()
@@ -97,7 +106,7 @@ class GatewayServer:
             case "/healthz":
                 return socket.respond(HTTPStatus.OK, "alive\n")
             case "/readyz":
-                reason = self._not_ready()
+                reason = self._not_ready() or self._away()
                 if reason is None:
                     return socket.respond(HTTPStatus.OK, "ready\n")
                 return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n")
@@ -136,7 +145,16 @@ class GatewayServer:
             identity = await authenticate(socket, user_id, self._authenticator)
             budget.user_id = identity.user_id
             with self._limits.of_user(identity.user_id):
+                await self._record(identity, user_id, channel)
                 await self._converse(Connection(socket, identity, user_id, channel, self._services))
+
+    async def _record(self, identity: Identity, user_id: str, channel: str) -> None:
+        """Let an operator see another user's tasks only when that is on record.  Raises Refused."""
+        if identity.user_id != user_id:
+            try:
+                await self._audit.reads(identity.user_id, user_id, f"/ws/{channel}/{user_id}/")
+            except Unavailable:
+                raise Refused(1013, "the audit record cannot be written; try again later", "not_ready") from None
 
     async def _converse(self, connection: Connection) -> None:
         self._connections.add(connection)

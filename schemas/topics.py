@@ -115,7 +115,7 @@ AUDIT = Topic(
     "audit",
     "who",
     (events.Audited,),
-    "coordinate, intake, operators",
+    "coordinate, intake, gateway, operators",
     ("project",),
     _days(30),
 )

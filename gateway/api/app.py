@@ -9,17 +9,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.address import networks_of
 from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, upload, validate
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
 from gateway.api.services import Services
 from gateway.api.submission import Submissions
+from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.database import Database
 from gateway.holders import HoldersReader
 from gateway.hub import Hub
-from gateway.producer import RequestProducer
+from gateway.producer import GatewayProducer
 from gateway.supply import Supply
 from pipeline.errors import SettingsInvalid
 from pipeline.metrics import GatewayMetrics
@@ -46,7 +48,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
     if settings.auth_requests == "required" and settings.auth_secret is None:
         text = f"must be set where {variable('auth_requests')} is required: the gateway signs its users' requests"
         raise SettingsInvalid({variable("auth_secret"): text})
-    producer = RequestProducer(settings)
+    producer = GatewayProducer(settings)
     database = Database(settings.database_url.get_secret_value(), settings.http_database_connections)
     return Services(
         settings,
@@ -55,6 +57,8 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         producer,
         Submissions(producer, hub),
         authenticator,
+        Audit(producer.record),
+        networks_of(settings.trusted_proxies),
         Rates(settings.http_calls_per_minute),
         Exports(),
         metrics,

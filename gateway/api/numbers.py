@@ -8,9 +8,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from gateway.api.auth import User
+from gateway.api.auth import Reading, Whose
 from gateway.api.description import problems
 from gateway.api.exports import Stream
 from gateway.api.held import Held, Wanted
@@ -61,10 +61,8 @@ FORMATS: dict[str, tuple[str, str, LiteralString]] = {
 }
 
 
-class NumberFilters(BaseModel):
+class NumberFilters(Whose):
     """Which numbers: one entry of each list that is given."""
-
-    model_config = ConfigDict(extra="forbid")
 
     area_code: list[AreaCode] = Field([], max_length=100, description="may be repeated")
     state: list[Text] = Field([], max_length=100, description="may be repeated")
@@ -104,12 +102,16 @@ class ExportQuery(NumberFilters):
 
 
 @router.get(
-    "/api/numbers/", response_model=NumberPage, responses=problems(401, 422, 429, 503), operation_id="listNumbers"
+    "/api/numbers/",
+    response_model=NumberPage,
+    responses=problems(401, 403, 422, 429, 503),
+    operation_id="listNumbers",
 )
 async def numbers(
-    request: Request, user: User, services: Using, query: Annotated[NumbersQuery, Query()]
+    request: Request, reading: Reading, services: Using, query: Annotated[NumbersQuery, Query()]
 ) -> Response:
     """Your numbers, in the order in which they were stored."""
+    user = await reading.of(query)
     page = await Held(services.database).page(query.wanted(user), cursor_of("numbers", query), query.limit)
     return page_answer(request, services, page)
 
@@ -117,13 +119,14 @@ async def numbers(
 @router.get(
     "/api/tasks/{task_id}/numbers/",
     response_model=NumberPage,
-    responses=problems(401, 404, 422, 429, 503),
+    responses=problems(401, 403, 404, 422, 429, 503),
     operation_id="listNumbersOfTask",
 )
 async def numbers_of_task(
-    request: Request, user: User, services: Using, task_id: TaskId, query: Annotated[NumbersQuery, Query()]
+    request: Request, reading: Reading, services: Using, task_id: TaskId, query: Annotated[NumbersQuery, Query()]
 ) -> Response:
     """The numbers of a task, as far as they are stored."""
+    user = await reading.of(query)
     await task_of(services, user, task_id)
     page = await Held(services.database).page(query.wanted(user, task_id), cursor_of("numbers", query), query.limit)
     return page_answer(request, services, page)
@@ -139,12 +142,15 @@ async def numbers_of_task(
                 media.partition(";")[0]: {"schema": {"type": "string"}} for media, _, _ in FORMATS.values()
             },
         },
-        **problems(401, 404, 422, 429, 503),
+        **problems(401, 403, 404, 422, 429, 503),
     },
     operation_id="exportNumbers",
 )
-async def export(request: Request, user: User, services: Using, query: Annotated[ExportQuery, Query()]) -> Response:
+async def export(
+    request: Request, reading: Reading, services: Using, query: Annotated[ExportQuery, Query()]
+) -> Response:
     """Your numbers as a file, in the order in which they were stored. One that was cut goes on with `after`."""
+    user = await reading.of(query)
     if query.task_id is not None:
         await task_of(services, user, query.task_id)
     held = Held(services.database)

@@ -1,17 +1,20 @@
 """What the calls of the HTTP API use, put together by gateway.main and found through the application."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from gateway.address import Network
 from gateway.api.exports import Exports
 from gateway.api.rates import Rates
+from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.database import Database
 from gateway.holders import HoldersReader
 from gateway.hub import Hub
-from gateway.producer import RequestProducer
+from gateway.producer import GatewayProducer
 from gateway.supply import Supply
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
@@ -27,9 +30,11 @@ class Services:
     settings: Settings
     hub: Hub
     database: Database
-    producer: RequestProducer
+    producer: GatewayProducer
     submissions: "Submissions"
     authenticator: Authenticator
+    audit: Audit
+    trusted: Sequence[Network]  # proxies
     rates: Rates
     exports: Exports
     metrics: GatewayMetrics

@@ -1,11 +1,11 @@
 """GET of statistics: counts that the workers keep, so that no number is read."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from gateway.api.auth import User
+from gateway.api.auth import Reading, Whose
 from gateway.api.description import problems
 from gateway.api.models import Statistics
 from gateway.api.services import Using
@@ -22,10 +22,14 @@ SELECT 'verdict', reason, sum(count)::bigint FROM verdict_counts WHERE user_id =
 
 
 @router.get(
-    "/api/statistics/", response_model=Statistics, responses=problems(401, 429, 503), operation_id="getStatistics"
+    "/api/statistics/",
+    response_model=Statistics,
+    responses=problems(401, 403, 422, 429, 503),
+    operation_id="getStatistics",
 )
-async def statistics(user: User, services: Using) -> Response:
+async def statistics(reading: Reading, services: Using, query: Annotated[Whose, Query()]) -> Response:
     """How many numbers you hold: exact, also of tasks that are running."""
+    user = await reading.of(query)
     rows = await services.database.rows(COUNTS, {"user": user})
     by: dict[str, dict[str | None, int]] = {}
     for row in rows:

@@ -13,7 +13,7 @@ from gateway.api.problems import Problem
 from gateway.api.services import Services
 from gateway.api.urls import http_url, websocket_url
 from gateway.hub import Hub
-from gateway.producer import RequestProducer
+from gateway.producer import GatewayProducer
 from pipeline.views import error_view
 from schemas.events import FieldError, TaskProgress
 from schemas.identity import task_id as task_id_of
@@ -35,7 +35,7 @@ REUSED = "this request_id was used with another body, and that task goes on: cho
 class Submissions:
     """Sends requests. The last ones are remembered by their task: a worker says nothing of one that comes again."""
 
-    def __init__(self, producer: RequestProducer, hub: Hub) -> None:
+    def __init__(self, producer: GatewayProducer, hub: Hub) -> None:
         self._producer, self._hub = producer, hub
         self._accepted: OrderedDict[str, bytes] = OrderedDict()  # task -> hash of its request's body
 

@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from gateway.api.auth import User
+from gateway.api.auth import Reading, User, Whose
 from gateway.api.cursors import Cursor, CursorUnknown, Page, decode
 from gateway.api.description import IdempotencyKey, problems
 from gateway.api.models import Progress, Submitted, Task, TaskPage
@@ -22,10 +22,8 @@ TaskId = Annotated[UUID, Path(description="the task's id")]
 MOST, USUAL = 1000, 100
 
 
-class PageQuery(BaseModel):
+class PageQuery(Whose):
     """Which page of a list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(USUAL, ge=1, le=MOST, description="rows a page")
     cursor: str | None = Field(None, max_length=200, description="of a page's next or previous")
@@ -62,43 +60,53 @@ async def task_of(services: Services, user: str, task_id: UUID) -> View:
 
 
 @router.get(
-    "/api/tasks/", response_model=TaskPage, responses=problems(401, 422, 429, 503), operation_id="listTasks"
+    "/api/tasks/", response_model=TaskPage, responses=problems(401, 403, 422, 429, 503), operation_id="listTasks"
 )
-async def tasks(request: Request, user: User, services: Using, query: Annotated[PageQuery, Query()]) -> Response:
+async def tasks(
+    request: Request, reading: Reading, services: Using, query: Annotated[PageQuery, Query()]
+) -> Response:
     """Your tasks, newest first."""
+    user = await reading.of(query)
     page = await States(services.database, services.hub).page(user, cursor_of("tasks", query), query.limit)
     return page_answer(request, services, page)
 
 
 @router.get(
-    "/api/tasks/active/", response_model=TaskPage, responses=problems(401, 429, 503), operation_id="listActiveTasks"
+    "/api/tasks/active/",
+    response_model=TaskPage,
+    responses=problems(401, 403, 422, 429, 503),
+    operation_id="listActiveTasks",
 )
-async def active_tasks(request: Request, user: User, services: Using) -> Response:
+async def active_tasks(
+    request: Request, reading: Reading, services: Using, query: Annotated[Whose, Query()]
+) -> Response:
     """Your tasks that have not ended, newest first, all on one page."""
-    views = await States(services.database, services.hub).active(user)
+    views = await States(services.database, services.hub).active(await reading.of(query))
     return page_answer(request, services, Page(views, None, None))
 
 
 @router.get(
     "/api/tasks/{task_id}/",
     response_model=Task,
-    responses=problems(401, 404, 422, 429, 503),
+    responses=problems(401, 403, 404, 422, 429, 503),
     operation_id="getTask",
 )
-async def task(user: User, services: Using, task_id: TaskId) -> Response:
+async def task(reading: Reading, services: Using, task_id: TaskId, query: Annotated[Whose, Query()]) -> Response:
     """One of your tasks."""
-    return JSONResponse(await task_of(services, user, task_id))
+    return JSONResponse(await task_of(services, await reading.of(query), task_id))
 
 
 @router.get(
     "/api/tasks/{task_id}/progress/",
     response_model=Progress,
-    responses=problems(401, 404, 422, 429, 503),
+    responses=problems(401, 403, 404, 422, 429, 503),
     operation_id="getProgress",
 )
-async def progress(user: User, services: Using, task_id: TaskId) -> Response:
+async def progress(
+    reading: Reading, services: Using, task_id: TaskId, query: Annotated[Whose, Query()]
+) -> Response:
     """How far a task is."""
-    view = await task_of(services, user, task_id)
+    view = await task_of(services, await reading.of(query), task_id)
     names = ("task_id", "status", "progress", "current_step", "processed_items", "estimated_completion")
     return JSONResponse({name: view[name] for name in names} | {"total_items": view["quantity"]})
 

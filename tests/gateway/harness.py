@@ -12,14 +12,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.archive import Archive
+from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.hub import Hub
 from gateway.origins import Origins
 from gateway.positions import Position
 from gateway.server import GatewayServer
+from pipeline.errors import Unavailable
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
-from schemas.events import RequestRejected, TaskProgress
+from schemas.events import Audited, RequestRejected, TaskProgress
 from tests.gateway.events import CREATED, RULES, token
 
 PATIENCE_SECONDS = 20.0
@@ -33,16 +35,24 @@ def position(offset: int) -> Position:
 
 @dataclass
 class Gateway:
-    """A gateway's port and its hub. not_ready: what the feed would say."""
+    """A gateway's port and its hub. not_ready: what the feed would say. audited: what it has put on record."""
 
     port: int = 0
     hub: Hub = field(default_factory=Hub)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     not_ready: str | None = None
     published: int = 0
+    audited: list[Audited] = field(default_factory=list)
+    audit_away: bool = False
 
     def __post_init__(self) -> None:
         self.hub.history.begin({0: 0})
+
+    async def record(self, event: Audited) -> None:
+        """What the producer does with an audit record."""
+        if self.audit_away:
+            raise Unavailable("acknowledgement of Kafka", 10)
+        self.audited.append(event)
 
     def publish(self, *events: TaskProgress | RequestRejected) -> None:
         """Records of one partition, in order."""
@@ -68,6 +78,7 @@ async def running_gateway(archive: Settings = NOWHERE, **settings: Any) -> Async
         GatewayMetrics(gateway.registry),
         Authenticator(RULES),
         Origins(made),
+        Audit(gateway.record),
         not_ready=lambda: gateway.not_ready,
     )
     async with server.listening() as gateway.port:

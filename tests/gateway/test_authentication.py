@@ -114,6 +114,18 @@ async def test_an_operator_may_read_another_users_channel(gateway: Gateway) -> N
         assert (await client.receive())["user_id"] == "ann"
         gateway.publish(started())
         assert [one["type"] for one in await client.before_pong()] == ["task_started"]
+    (record,) = gateway.audited
+    assert (record.actor, record.action, record.subject) == ("operator:operator", "read", "ann")
+    assert record.details == '{"what": "/ws/tasks/ann/"}'
+
+
+async def test_an_operator_sees_nothing_that_cannot_be_put_on_record(gateway: Gateway) -> None:
+    gateway.audit_away = True
+    header = f"Bearer {token('operator', scopes=['numberline:operator'])}"
+    async with opened(gateway.port, header=header) as client:
+        assert await client.closed() == (1013, "the audit record cannot be written; try again later")
+    async with connected(gateway.port):
+        pass  # one's own tasks need no record
 
 
 async def test_a_token_for_one_request_on_kafka_opens_nothing(gateway: Gateway) -> None:

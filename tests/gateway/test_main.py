@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from embedded import Kafka
+from embedded import Kafka, Postgres
 from gateway.feed import FeedBroken
 from gateway.main import Ports, serve
 from pipeline.errors import RefusedToStart, SettingsInvalid
@@ -23,16 +23,8 @@ from tests.gateway.topic import DEADLINE_SECONDS, ProgressTopic
 from tests.pipeline.keys import Provider
 
 
-@pytest.fixture
-def topic(kafka_server: Kafka) -> ProgressTopic:
-    """A progress topic of this test alone."""
-    made = ProgressTopic(kafka_server.bootstrap_servers)
-    made.create()
-    return made
-
-
 def settings_of(topic: ProgressTopic) -> Settings:
-    return gateway_settings(topic.servers, topic.namespace)
+    return gateway_settings(topic.servers, topic.namespace, database_url=topic.database_url)
 
 
 async def test_what_is_written_to_kafka_reaches_its_user_in_order(topic: ProgressTopic) -> None:
@@ -99,9 +91,9 @@ async def test_records_that_cannot_be_read_are_counted_and_left_out(
 
 
 async def test_a_missing_topic_is_waited_for_and_named(
-    kafka_server: Kafka, caplog: pytest.LogCaptureFixture
+    kafka_server: Kafka, postgres_server: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    topic = ProgressTopic(kafka_server.bootstrap_servers)
+    topic = ProgressTopic(kafka_server.bootstrap_servers, postgres_server.url)
     reason = f"the topic {topic.name} is missing: run `numberline init`"
     async with serving(settings_of(topic)) as ports:
         await until_says(ports, 503, f"{reason}\n")
@@ -153,6 +145,7 @@ async def test_tokens_of_an_identity_provider_open_a_gateway_that_has_read_its_k
         settings = gateway_settings(
             topic.servers,
             topic.namespace,
+            database_url=topic.database_url,
             auth_secret=None,
             auth_jwks_url=server.url,
             auth_audience="numbers",
@@ -180,6 +173,7 @@ async def test_a_signal_ends_the_process_in_order(topic: ProgressTopic, number: 
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("NUMBERLINE_")},
         "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
+        "NUMBERLINE_DATABASE_URL": topic.database_url,
         "NUMBERLINE_NAMESPACE": topic.namespace,
         "NUMBERLINE_GATEWAY_PORT": "0",
         "NUMBERLINE_HTTP_PORT": "0",

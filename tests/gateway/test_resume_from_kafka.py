@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from embedded import Kafka
 from gateway import archive, history, stream
 from gateway.main import Ports
 from gateway.positions import Position
@@ -30,14 +29,6 @@ USERS = ("ann", "bob", "cid", "dora")
 ROUNDS, TASKS = 60, 12
 
 
-@pytest.fixture
-def topic(kafka_server: Kafka) -> ProgressTopic:
-    """A progress topic of this test alone."""
-    made = ProgressTopic(kafka_server.bootstrap_servers)
-    made.create()
-    return made
-
-
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client's first message comes in time however busy the machine is."""
@@ -45,7 +36,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_of(topic: ProgressTopic) -> Settings:
-    return gateway_settings(topic.servers, topic.namespace)
+    return gateway_settings(topic.servers, topic.namespace, database_url=topic.database_url)
 
 
 class Story:

@@ -18,9 +18,10 @@ DEADLINE_SECONDS = 30
 
 @dataclass
 class ProgressTopic:
-    """The topic of an installation of its own on a broker."""
+    """The topic of an installation of its own on a broker. database_url: of a server that its gateways may ask."""
 
     servers: str
+    database_url: str
     namespace: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
 
     @property

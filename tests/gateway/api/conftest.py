@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import httpx
 import pytest
@@ -7,14 +7,17 @@ import pytest
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 
-MakeClient = Callable[[str], httpx.Client]
+MakeClient = Callable[..., httpx.Client]
+OPERATOR = ("numberline:operator",)
 
 
-def client_of(installation: Installation, user: str) -> httpx.Client:
-    """A client of a user, with a good token."""
-    token = sign(TokenRules.of(installation.settings), user, time.time())
+def client_of(
+    installation: Installation, user: str, scopes: Iterable[str] = (), port: int | None = None
+) -> httpx.Client:
+    """A client of a user, with a good token; port: of another gateway than the installation's own."""
+    token = sign(TokenRules.of(installation.settings), user, time.time(), scopes=scopes)
     return httpx.Client(
-        base_url=f"http://127.0.0.1:{installation.settings.http_port}",
+        base_url=f"http://127.0.0.1:{port or installation.settings.http_port}",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
         timeout=60,
@@ -26,8 +29,8 @@ def client(installation: Installation) -> Iterator[MakeClient]:
     """Makes the client of a user, with a good token."""
     made: list[httpx.Client] = []
 
-    def make(user: str) -> httpx.Client:
-        made.append(client_of(installation, user))
+    def make(user: str, scopes: Iterable[str] = (), port: int | None = None) -> httpx.Client:
+        made.append(client_of(installation, user, scopes, port))
         return made[-1]
 
     yield make

@@ -1,15 +1,18 @@
 """Who is let in, how often, and what others are told: nothing."""
 
+import re
 import time
 from typing import Any
 
 import httpx
 import pytest
 
+from embedded.ports import free_port
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 from tests.gateway.api.conftest import MakeClient
 from tests.gateway.api.test_submission import problem
+from tests.processes import get, wait_until
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,32 @@ def test_the_description_is_open_to_all(installation: Installation) -> None:
             assert {"401", "429", "500", "503"} <= failing
             for status in failing:
                 assert list(call["responses"][status]["content"]) == ["application/problem+json"]
+
+
+def test_one_call_too_many_is_429_until_it_is_allowed_again(installation: Installation, client: MakeClient) -> None:
+    """By user, or by the address that a trusted proxy names; with the standard headers, and nobody else's calls."""
+    port, gateway_port = free_port(), free_port()
+    settings = {
+        "NUMBERLINE_HTTP_PORT": str(port),
+        "NUMBERLINE_GATEWAY_PORT": str(gateway_port),
+        "NUMBERLINE_HTTP_CALLS_PER_MINUTE": "2",
+        "NUMBERLINE_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    with installation.process("gateway", "few-calls", **settings):
+        wait_until(lambda: get(f"http://127.0.0.1:{gateway_port}/readyz"), 60, "ready gateway")
+        kim, lee, nobody = client("kim", port=port), client("lee", port=port), client("x", port=port)
+        nobody.headers["authorization"] = "Bearer x"
+        assert [kim.get("/api/tasks/").headers["ratelimit"].split(";")[1] for _ in range(2)] == ["r=1", "r=0"]
+        refused = kim.get("/api/tasks/")
+        assert problem(refused, 429)["code"] == "too_many_requests"
+        assert problem(refused, 429)["detail"] == "more than 2 calls a minute"
+        assert refused.headers["retry-after"] == "30"
+        assert refused.headers["ratelimit-policy"] == '"default";q=2;w=60'
+        assert re.fullmatch(r'"default";r=0;t=\d+', refused.headers["ratelimit"])
+        assert lee.get("/api/tasks/").status_code == 200
+
+        def status(address: str) -> int:
+            return nobody.get("/api/tasks/", headers={"X-Forwarded-For": address}).status_code
+
+        found = [status(one) for one in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "6.6.6.6, 192.0.2.1")]
+        assert found == [401, 401, 429, 401, 429]
