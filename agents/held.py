@@ -35,7 +35,7 @@ COPY (SELECT prefix_id, area_code, nxx, blocks FROM prefixes WHERE version = %s)
 """
 COPY_CONTENTS = """
 COPY (
-    SELECT prefix_id, hashtextextended(ROW(country, state, timezone, carrier, line_type)::text, 0)
+    SELECT prefix_id, hashtextextended(ROW(country, state, timezone, carrier, line_type, rate_center)::text, 0)
     FROM prefixes WHERE version = %s ORDER BY prefix_id
 ) TO STDOUT (FORMAT BINARY)
 """

@@ -13,11 +13,14 @@ from pipeline.verdicts import Blocks
 CURRENT = "SELECT max(version) AS version FROM prefix_versions WHERE published_at IS NOT NULL"
 TEXTS: LiteralString = (
     "coalesce(carrier, ''), coalesce(line_type, ''), coalesce(state, ''), coalesce(country, ''), "
-    "coalesce(timezone, '')"
+    "coalesce(timezone, ''), coalesce(rate_center, '')"
 )
 CONTENTS: LiteralString = f"""
 SELECT array_agg(ARRAY[{TEXTS}] ORDER BY {TEXTS}) AS contents
-FROM (SELECT DISTINCT carrier, line_type, state, country, timezone FROM prefixes WHERE version = %(version)s) AS one
+FROM (
+    SELECT DISTINCT carrier, line_type, state, country, timezone, rate_center FROM prefixes
+    WHERE version = %(version)s
+) AS one
 """
 # numbered in the order of CONTENTS
 ROWS: LiteralString = f"""

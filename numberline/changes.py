@@ -16,7 +16,7 @@ FROM prefix_versions WHERE published_at IS NOT NULL
 TOUCHED = """
 WITH held AS (
     SELECT version, area_code, nxx, digit,
-        hashtextextended(ROW(carrier, line_type, state, country, timezone)::text, 0) AS content
+        hashtextextended(ROW(carrier, line_type, state, country, timezone, rate_center)::text, 0) AS content
     FROM prefixes, generate_series(0, 9) AS digit
     WHERE version IN (%(since)s, %(current)s) AND (blocks >> digit) & 1 = 1
 ), changed AS (

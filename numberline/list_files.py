@@ -3,6 +3,7 @@
 import gzip
 import io
 import sys
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from numberline.errors import ListUnreadable
 from pipeline.errors import ListInvalid
 from pipeline.holders import Holders
 from pipeline.lists.judge import Kind, ListJudge
+from pipeline.views import rfc3339
 
 READ_BYTES = 1 << 20
 GZIP = b"\x1f\x8b"
@@ -86,7 +88,7 @@ def judge_file(
 
     each: called after a block. Raises ListUnreadable; then no file `out` was written.
     """
-    judge = ListJudge(holders, kind, column)
+    judge = ListJudge(holders, rfc3339(time.time_ns() // 1_000_000), kind, column)
     with _target(out) as write:
         try:
             for block in source.blocks():

@@ -24,23 +24,33 @@ COLUMNS = (
     "is_valid",
     "validation_reason",
     "prefix_data_version",
+    *("rate_center", "block", "validation_source", "validated_at"),
+    *("external_line_type", "external_carrier", "external_error"),
 )
 RUN_COLUMNS = (
     *("position", "given", "number", "duplicate_of", "is_valid", "validation_reason", "validation_source"),
     *("carrier", "line_type", "state", "country", "timezone", "block", "prefix_data_version"),
-    *("external_line_type", "external_carrier", "external_error"),
+    *("external_line_type", "external_carrier", "external_error", "rate_center", "validated_at"),
 )
 FORMATS = ("csv", "ndjson", "txt")
 FETCH_ROWS = 10_000
 
+# RFC 3339 in UTC, as everywhere
+VALIDATED_AT = "to_char(validated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS validated_at"
+
+
+def _selected(columns: Sequence[str]) -> str:
+    return ", ".join(VALIDATED_AT if column == "validated_at" else column for column in columns)
+
+
 # batch by batch, so that rows come in a fixed order without sorting the whole task
 SELECT_TASK = f"""
-SELECT {", ".join(COLUMNS)} FROM phone_numbers WHERE task_id = %s
+SELECT {_selected(COLUMNS)} FROM phone_numbers WHERE task_id = %s
 """
 
 
 SELECT_RUN = f"""
-SELECT {", ".join(RUN_COLUMNS)} FROM validations WHERE task_id = %s ORDER BY position
+SELECT {_selected(RUN_COLUMNS)} FROM validations WHERE task_id = %s ORDER BY position
 """
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.verdicts import Blocks
 
-COLUMNS = ("carrier", "line_type", "state", "country", "timezone")
+COLUMNS = ("carrier", "line_type", "state", "country", "timezone", "rate_center")
 
 Row = tuple[int, int, int, tuple[str, ...]]  # area code, exchange, bits of the blocks, texts of COLUMNS
 

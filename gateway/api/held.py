@@ -36,6 +36,7 @@ COLUMNS: tuple[LiteralString, ...] = (
     "created_at",
     "number_value",
     "block",
+    "rate_center",
     "external_line_type",
     "external_carrier",
     "external_error",

@@ -91,6 +91,7 @@ class Number(BaseModel):
     created_at: str
     number_value: int = Field(description="the number as an integer, which also is its id")
     block: str = Field(description="its thousands block: NPA, NXX and one digit")
+    rate_center: str | None = Field(description="of its block, where the prefix data knows it")
     external_line_type: str | None = Field(description="what a lookup provider said, as the next two")
     external_carrier: str | None
     external_error: str | None

@@ -39,18 +39,29 @@ CSV_COLUMNS: tuple[LiteralString, ...] = (
     "is_valid",
     "validation_reason",
     "prefix_data_version",
+    "rate_center",
+    "block",
+    "validation_source",
+    "validated_at",
+    "external_line_type",
+    "external_carrier",
+    "external_error",
 )
+# as text, where the cast to it is not what the contract has
+TEXTS: dict[LiteralString, LiteralString] = {
+    "validated_at": "to_char(validated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+}
 
 
 def _quoted(column: LiteralString) -> LiteralString:
     """A value as RFC 4180 has it: in quotes where it holds a comma, a quote or an end of line."""
-    text: LiteralString = f"{column}::text"
+    text: LiteralString = TEXTS.get(column, f"{column}::text")
     quoted: LiteralString = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
     return f"coalesce(CASE WHEN {text} ~ '[,\"\\r\\n]' THEN {quoted} ELSE {text} END, '')"
 
 
 def _member(column: LiteralString) -> LiteralString:
-    return f"'\"{column}\":' || coalesce(to_json({column})::text, 'null')"
+    return f"'\"{column}\":' || coalesce(to_json({TEXTS.get(column, column)})::text, 'null')"
 
 
 # format -> media type, first line, and what PostgreSQL makes of a row

@@ -7,6 +7,7 @@ otherwise, and an error is answered as one.
 import asyncio
 import json
 import tempfile
+import time
 import zlib
 from collections.abc import AsyncIterator
 from typing import IO, Annotated, Literal
@@ -23,6 +24,7 @@ from gateway.api.problems import Problem, broken
 from gateway.api.services import Using
 from pipeline.errors import ListInvalid
 from pipeline.lists.judge import ListJudge
+from pipeline.views import rfc3339
 
 router = APIRouter(tags=["numbers"])
 BLOCK_BYTES = 1 << 18
@@ -66,7 +68,7 @@ async def validate_file(
 ) -> Response:
     """Judge a list: text with one number a line, CSV or NDJSON, plain or gzip, of any length that is allowed."""
     holders = await services.holders.current()
-    judge = ListJudge(holders, query.format, query.column)
+    judge = ListJudge(holders, rfc3339(time.time_ns() // 1_000_000), query.format, query.column)
     result = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         with services.exports.one_more(user):

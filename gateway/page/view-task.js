@@ -6,7 +6,7 @@ import { taskState, titleOf } from "./view-tasks.js";
 
 const COLUMNS = [
   ["number", "Number"], ["carrier", "Operating company"], ["line_type", "Line type"], ["state", "State"],
-  ["timezone", "Time zone"], ["validation_reason", "Verdict"],
+  ["rate_center", "Rate centre"], ["timezone", "Time zone"], ["validation_reason", "Verdict"],
 ];
 const LARGE = 200_000;
 const ROWS = 50;

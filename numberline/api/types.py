@@ -73,6 +73,11 @@ class Number:
     prefix_data_version: int
     created_at: str
     number_value: int
+    block: str
+    rate_center: str | None
+    external_line_type: str | None
+    external_carrier: str | None
+    external_error: str | None
 
 
 def read(kind: type[Answer], body: Mapping[str, Any]) -> Answer:

@@ -8,7 +8,7 @@ from pipeline.notation import NOT_A_NUMBER, parse
 
 COLUMNS = (
     *("e164", "is_valid", "validation_reason", "carrier", "line_type", "state", "country", "timezone"),
-    *("block", "prefix_data_version"),
+    *("block", "prefix_data_version", "rate_center", "validation_source", "validated_at"),
 )
 NAMES = (  # of a column that holds numbers, the surest first
     *("phone_number", "phone number", "phonenumber", "phone", "telephone_number", "telephone number", "telephone"),
@@ -23,6 +23,19 @@ class Records:
 
     raw: list[str]
     numbers: list[str]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a list is judged by, and when (RFC 3339)."""
+
+    version: str
+    judged_at: str
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """prefix_data_version, validation_source and validated_at."""
+        return self.version, "internal", self.judged_at
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,8 @@ class Format(Protocol):
     def end(self) -> None:
         """Raises ListInvalid where a record has begun and not ended."""
 
-    def tail(self, reason: str, texts: Sequence[str], version: str) -> Tail:
-        """texts: carrier, line type, state, country and time zone, empty where not known."""
+    def tail(self, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
+        """texts: carrier, line type, state, country, time zone and rate centre, empty where not known."""
 
     def write(self, records: Records, e164: list[str], tails: list[Tail]) -> str:
         """The records with their columns, as lines. e164: empty of what is no number."""

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.holders import COLUMNS, Holders
-from pipeline.lists.format import NAMES, SAMPLE, Format, Tail
+from pipeline.lists.format import NAMES, SAMPLE, Format, Origin, Tail
 from pipeline.lists.lines import Lines
 from pipeline.lists.ndjson import Ndjson
 from pipeline.lists.table import DELIMITERS, Table, Text
@@ -22,10 +22,13 @@ _SHIFT = 32  # a key is a reason, and below it an index of the contents, 0 for n
 class ListJudge:
     """Fed with bytes, gives back text. counts: reason -> how many so far."""
 
-    def __init__(self, holders: Holders, kind: Kind | None = None, column: str | None = None) -> None:
-        """kind and column: found by the first lines where they are None."""
+    def __init__(
+        self, holders: Holders, judged_at: str, kind: Kind | None = None, column: str | None = None
+    ) -> None:
+        """judged_at: the moment of the verdicts, RFC 3339. kind and column: found by the first lines where None."""
         self.counts: Counter[str] = Counter()
         self._holders, self._kind, self._column = holders, kind, column
+        self._origin = Origin(holders.version, judged_at)
         self._lines, self._first = Lines(), list[str]()
         self._format: Format | None = None
         self._tails = dict[int, Tail]()
@@ -77,7 +80,7 @@ class ListJudge:
     def _tail(self, format_: Format, key: int) -> Tail:
         index = (key & 0xFFFFFFFF) - 1
         texts = self._holders.contents[index] if index >= 0 else ("",) * len(COLUMNS)
-        return format_.tail(REASONS[key >> _SHIFT], texts, self._holders.version)
+        return format_.tail(REASONS[key >> _SHIFT], texts, self._origin)
 
 
 def _keys(verdicts: Verdicts) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 
 from pipeline.errors import ListInvalid
-from pipeline.lists.format import COLUMNS, NAMES, SAMPLE, Records, Tail
+from pipeline.lists.format import COLUMNS, NAMES, SAMPLE, Origin, Records, Tail
 
 
 class Ndjson:
@@ -42,12 +42,12 @@ class Ndjson:
     def end(self) -> None:
         """A line always ends."""
 
-    def tail(self, reason: str, texts: Sequence[str], version: str) -> Tail:
+    def tail(self, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
         """Members; null for what is not known."""
-        values = (reason == "valid", reason, *(text or None for text in texts))
-        named = zip(self._added[1:8], values, strict=True)
-        before = ",".join(f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in named)
-        return Tail(before, f'"{self._added[9]}":{json.dumps(version)}}}')
+        *held, rate_center = (text or None for text in texts)
+        version, source, judged_at = origin.texts
+        before = _members(self._added[1:8], (reason == "valid", reason, *held))
+        return Tail(before, _members(self._added[9:], (version, rate_center, source, judged_at)) + "}")
 
     def write(self, records: Records, e164: list[str], tails: list[Tail]) -> str:
         """Each object with its members."""
@@ -59,6 +59,11 @@ class Ndjson:
             shown, block = (f'"{number}"', f'"{number[2:9]}"') if number else ("null", "null")
             out.append(f'{head}{comma}"{number_name}":{shown},{tail.before},"{block_name}":{block},{tail.after}\n')
         return "".join(out)
+
+
+def _members(names: Sequence[str], values: Sequence[object]) -> str:
+    named = zip(names, values, strict=True)
+    return ",".join(f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in named)
 
 
 def _object(line: str) -> dict[str, object] | None:

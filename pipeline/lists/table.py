@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 
 from pipeline.errors import ListInvalid
-from pipeline.lists.format import COLUMNS, NAMES, SAMPLE, Records, Tail, is_number
+from pipeline.lists.format import COLUMNS, NAMES, SAMPLE, Origin, Records, Tail, is_number
 
 DELIMITERS = ",;\t|"
 MAX_RECORD_CHARACTERS = 1 << 20
@@ -50,11 +50,9 @@ class Table:
         if self._begun:
             raise ListInvalid(f"a field in quotes does not end: {self._begun[:60]!r}")
 
-    def tail(self, reason: str, texts: Sequence[str], version: str) -> Tail:
+    def tail(self, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
         """Fields."""
-        valid = "true" if reason == "valid" else "false"
-        fields = (valid, reason, *(quoted(self._delimiter, text) for text in texts))
-        return Tail(self._delimiter.join(fields), version)
+        return tail_of(self._delimiter, reason, texts, origin)
 
     def write(self, records: Records, e164: list[str], tails: list[Tail]) -> str:
         """The line of each record, and the columns."""
@@ -95,14 +93,21 @@ class Text:
     def end(self) -> None:
         """A line always ends."""
 
-    def tail(self, reason: str, texts: Sequence[str], version: str) -> Tail:
+    def tail(self, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
         """Fields."""
-        fields = ("true" if reason == "valid" else "false", reason, *(quoted(",", text) for text in texts))
-        return Tail(",".join(fields), version)
+        return tail_of(",", reason, texts, origin)
 
     def write(self, records: Records, e164: list[str], tails: list[Tail]) -> str:
         """The text in quotes where it needs them, and the columns."""
         return joined(",", [quoted(",", text) for text in records.raw], e164, tails)
+
+
+def tail_of(delimiter: str, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
+    """The fields of a verdict before the block, and those after it."""
+    *held, rate_center = (quoted(delimiter, text) for text in texts)
+    version, source, judged_at = origin.texts
+    before = ("true" if reason == "valid" else "false", reason, *held)
+    return Tail(delimiter.join(before), delimiter.join((version, rate_center, source, judged_at)))
 
 
 def quoted(delimiter: str, text: str) -> str:

@@ -282,7 +282,7 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
         )
         changed = [
             PrefixRow("201", 200, 0b1, "US", "NJ", "America/New_York", "VERIZON NEW JERSEY", "landline"),
-            PrefixRow("201", 201, 0b1, "US", "NJ", "America/New_York", "NEWCOMER", "voip"),
+            PrefixRow("201", 201, 0b1, "US", "NJ", "America/New_York", "NEWCOMER", "voip", "NEWARK"),
             *SMALL_ROWS[2:],
         ]
         load_rows(settings, changed)
@@ -314,6 +314,7 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
         )
         counts = there.rows("SELECT reason, count FROM verdict_counts WHERE task_id = %s", task)
         assert sorted(counts) == [("unassigned_block", gone), ("valid", kept + moved)]
+        _every_output_has_the_whole_verdict(there, task)
         again = there.run("validate", "--changed-since", "1")
         assert "nothing that is held changed between versions 1 and 2, or it was judged since" in again.stderr
         wrong = there.run("validate", "--changed-since", "9")
@@ -321,6 +322,38 @@ def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Inst
             1,
             "there is no version 9 of the prefix data; there are: 1, 2",
         )
+
+
+def _every_output_has_the_whole_verdict(there: Installation, task: str) -> None:
+    """The holder and the rate centre of 201-201-0 by version 2, of a held number and of a list alike."""
+    expected = {
+        "is_valid": "True",
+        "validation_reason": "valid",
+        "carrier": "NEWCOMER",
+        "line_type": "voip",
+        "state": "NJ",
+        "country": "US",
+        "timezone": "America/New_York",
+        "rate_center": "NEWARK",
+        "block": "2012010",
+        "prefix_data_version": "2",
+        "validation_source": "internal",
+    }
+    body = validation("hugo", numbers=["(201) 201-0000"])
+    assert result(there, body)["valid_count"] == 1
+    for exported in (task, task_id("hugo", body["request_id"])):
+        done = there.run("export", exported, "--out", "-")
+        assert done.returncode == 0, done.stderr
+        row = next(
+            row for row in csv.DictReader(io.StringIO(done.stdout, newline="")) if row["carrier"] == "NEWCOMER"
+        )
+        assert {name: row[name] for name in expected} == expected
+        assert row["validated_at"].endswith("Z")
+    file = there.directory / "one.txt"
+    file.write_text("201-201-0000\n")
+    done = there.run("validate", str(file), "--out", "-")
+    (row,) = csv.DictReader(io.StringIO(done.stdout, newline=""))
+    assert {name: row[name] for name in expected} == expected | {"is_valid": "true"}
 
 
 def test_nothing_of_all_this_went_to_the_dead_letters_but_refusals(

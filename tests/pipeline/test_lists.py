@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,35 +15,40 @@ from pipeline.holders import Holders
 from pipeline.lists.format import COLUMNS
 from pipeline.lists.judge import Kind, ListJudge
 from pipeline.lists.lines import MAX_LINE_BYTES
+from pipeline.prefix_build import block_bits
 from tests.pipeline.data import ROWS
 
+IN_A_RATE_CENTER = replace(ROWS[0], blocks=block_bits("0"), rate_center="San Francisco")
 HOLDERS = Holders.of(
     "7",
     (
         (int(row.area_code), row.nxx, row.blocks, tuple(str(getattr(row, name)) for name in HOLDER_COLUMNS))
-        for row in ROWS
+        for row in (*ROWS, IN_A_RATE_CENTER)
     ),
 )
+AT = "2026-11-24T15:00:00.000Z"
+AFTER = f"7,,internal,{AT}"
+KNOWN = f"7,San Francisco,internal,{AT}"  # of the block 415-200-0 alone
 VALID = "true,valid,VERIZON WIRELESS,wireless,CA,US,America/Los_Angeles"
 
 
 def judged(data: bytes, kind: Kind | None = None, column: str | None = None, block: int = 1 << 20) -> str:
     """The whole output."""
-    judge = ListJudge(HOLDERS, kind, column)
+    judge = ListJudge(HOLDERS, AT, kind, column)
     parts = [judge.feed(data[at : at + block]) for at in range(0, len(data), block)]
     return "".join([*parts, judge.end()])
 
 
 def test_text_becomes_a_table() -> None:
     """One number a line, its text first; what is none keeps its line."""
-    lines = judged(b'+1 415 200 0000\r\n(415) 555-0123\nhello, "you"\n\n4152000001').splitlines()
+    lines = judged(b'+1 415 200 0000\r\n(415) 555-0123\nhello, "you"\n\n4152001000').splitlines()
     assert lines == [
         "number," + ",".join(COLUMNS),
-        f"+1 415 200 0000,+14152000000,{VALID},4152000,7",
-        "(415) 555-0123,+14155550123,false,fictional,,,,,,4155550,7",
-        '"hello, ""you""",,false,not_a_number,,,,,,,7',
-        ",,false,not_a_number,,,,,,,7",
-        f"4152000001,+14152000001,{VALID},4152000,7",
+        f"+1 415 200 0000,+14152000000,{VALID},4152000,{KNOWN}",
+        f"(415) 555-0123,+14155550123,false,fictional,,,,,,4155550,{AFTER}",
+        f'"hello, ""you""",,false,not_a_number,,,,,,,{AFTER}',
+        f",,false,not_a_number,,,,,,,{AFTER}",
+        f"4152001000,+14152001000,{VALID},4152001,{AFTER}",
     ]
 
 
@@ -77,7 +83,7 @@ def test_a_record_is_written_as_it_was_read() -> None:
     text = judged(data)
     header, row = text.splitlines()
     assert header == '"state",phone,is_valid,e164,validated_is_valid,validation_reason,carrier,line_type,' + (
-        "validated_state,country,timezone,block,prefix_data_version"
+        "validated_state,country,timezone,block,prefix_data_version,rate_center,validation_source,validated_at"
     )
     assert row.encode("utf-8", "surrogateescape").startswith(b'"a""b",4152000000,\xff,+14152000000,true,valid,')
 
@@ -93,6 +99,8 @@ def test_objects_get_members() -> None:
     assert [row.get("line") for row in rows[3:]] == ["not json", "[1]"]
     assert rows[0]["is_valid"] is True
     assert rows[0]["prefix_data_version"] == "7"
+    assert (rows[0]["rate_center"], rows[1]["rate_center"]) == ("San Francisco", None)
+    assert (rows[0]["validation_source"], rows[0]["validated_at"]) == ("internal", AT)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +152,7 @@ def test_blocks_of_any_size_give_the_same(rows: list[tuple[str, str]], block: in
 
 def test_counts_are_of_all_records() -> None:
     """More records than are looked at for the format."""
-    judge = ListJudge(HOLDERS)
+    judge = ListJudge(HOLDERS, AT)
     for _ in range(3):
         judge.feed(b"4152000000\n4155550123\n" * 5_000)
     judge.end()

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -166,22 +167,27 @@ def test_an_export_is_what_sql_has(
 ) -> None:
     """CSV after RFC 4180 with a head, NDJSON, or numbers alone."""
     mine = client(lee)
-    url = f"/api/numbers/export?task_id={tasks[0]}&format="
+    task = tasks[1]
+    url = f"/api/numbers/export?task_id={task}&format="
     stored = [
         row
         for (row,) in installation.rows(
-            "SELECT to_jsonb(p) FROM phone_numbers p WHERE task_id = %s ORDER BY batch_id, number_value", tasks[0]
+            "SELECT to_jsonb(p) FROM phone_numbers p WHERE task_id = %s ORDER BY batch_id, number_value", task
         )
     ]
     answer = mine.get(url + "csv")
-    assert answer.headers["content-disposition"] == f'attachment; filename="numbers-{tasks[0]}.csv"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="numbers-{task}.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     assert [row["number"] for row in rows] == [row["number"] for row in stored]
     assert any("," in row["carrier"] for row in rows)
-    for row, expected in zip(rows, stored, strict=True):
-        assert row == {name: "" if expected[name] is None else str(expected[name]) for name in row}
     lines = [json.loads(line) for line in mine.get(url + "ndjson").text.splitlines()]
-    assert lines == [{name: row[name] for name in rows[0]} for row in stored]
+    assert [line["validated_at"] or "" for line in lines] == [row["validated_at"] for row in rows]
+    for row, line, expected in zip(rows, lines, stored, strict=True):
+        at = datetime.fromisoformat(expected["validated_at"]).astimezone(UTC)
+        expected |= {"validated_at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        assert line == {name: expected[name] for name in row}
+        expected |= {"is_valid": "true"}
+        assert row == {name: "" if expected[name] is None else str(expected[name]) for name in row}
     assert mine.get(url + "txt").text.splitlines() == [row["number"] for row in stored]
 
 

@@ -45,6 +45,9 @@ def test_a_list_that_is_sent_in_parts_comes_back_whole(client: MakeClient) -> No
         "timezone": rows[100]["timezone"],
         "block": "4155550",
         "prefix_data_version": "1",
+        "rate_center": "",
+        "validation_source": "internal",
+        "validated_at": rows[0]["validated_at"],
     }
 
 
