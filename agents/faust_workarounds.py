@@ -23,6 +23,8 @@ from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
+from agents.header_names import read_every_header
+
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +43,7 @@ def install() -> None:
     _f11_deliver_without_tasks()
     _f12_subscribe_no_more_at_the_end()
     _f12_take_no_assignment_without_our_topics()
+    read_every_header()
     install.done = True  # type: ignore[attr-defined]
 
 

@@ -12,6 +12,7 @@ import pytest
 from numberline.client import Client
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
+from tests.hostile_headers import send_with_header
 from tests.processes import Process, wait_until
 
 GOOD = {"type": "generate", "user_id": "mallory", "quantity": 10, "area_code": "201"}
@@ -100,6 +101,23 @@ def test_an_unreadable_request_goes_to_the_dead_letters(
     assert (key, kept or b"") == (b"any", value or b"")
     assert headers["__streams.errors.message"].decode().startswith(f"request: {message}")
     assert "authorization" not in headers
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_header_whose_name_is_no_utf_8_stops_nothing(installation: Installation) -> None:
+    """A broken request with one is kept with its name spelt out, and the next request of the partition is read."""
+    servers, topic = installation.settings.kafka_bootstrap_servers, f"{installation.settings.namespace}.requests"
+    value = json.dumps(GOOD | {"request_id": uuid.uuid4().hex, "quantity": 0}).encode()
+    asyncio.run(send_with_header(servers, topic, value, b"trace-\xff"))
+
+    def letters() -> list[dict[str, bytes]]:
+        return [headers for _, kept, headers in dead_letters(installation) if kept == value]
+
+    wait_until(letters, 20, "dead letter")
+    assert letters()[0]["trace-\\xff"] == b""
+    good = GOOD | {"request_id": uuid.uuid4().hex}
+    installation.produce_on("requests", json.dumps(good).encode(), [], partition=0)
+    assert installation.ending(good, 30)["type"] == "task_completed"
 
 
 @pytest.mark.usefixtures("worker")
