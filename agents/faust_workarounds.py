@@ -313,7 +313,8 @@ def _f12_take_no_assignment_without_our_topics() -> None:
 
     async def _on_join_follower(self: Any) -> bytes | None:
         assignment: bytes | None = await join(self)
-        if assignment and (missing := self._subscription.topics - _topics_assigned(assignment)):
+        topics = _topics_assigned(assignment) if assignment else None
+        if topics is not None and (missing := self._subscription.topics - topics):
             log.warning("the group's assignment leaves out %s: joining again", ", ".join(sorted(missing)))
             await self._coordinator._maybe_leave_group()
             return None
@@ -322,9 +323,13 @@ def _f12_take_no_assignment_without_our_topics() -> None:
     CoordinatorGroupRebalance._on_join_follower = _on_join_follower
 
 
-def _topics_assigned(assignment: bytes) -> set[str]:
-    """Every topic that the leader has distributed, whichever member has got its partitions."""
-    user_data = ConsumerProtocol.ASSIGNMENT.decode(assignment).user_data
+def _topics_assigned(assignment: bytes) -> set[str] | None:
+    """Every topic that the leader has distributed, whichever member has got its partitions.
+
+    None where Faust has not made the assignment: consumers beside the agents (agents/project.py) have groups too.
+    """
+    if not (user_data := ConsumerProtocol.ASSIGNMENT.decode(assignment).user_data):
+        return None
     return set(ClientMetadata.loads(PartitionAssignor._decompress(user_data)).topic_groups)
 
 

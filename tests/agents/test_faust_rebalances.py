@@ -1,6 +1,7 @@
 """The workarounds for what Faust does at a rebalance and at the end (F8 to F10, F12)."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -265,3 +266,25 @@ async def test_f12_a_member_joins_again_until_it_has_its_topics(kafka_server: Ka
     """It leaves the group, which makes the broker ask for a new assignment."""
     with faust_with(F9, F12_AT_THE_START):
         assert await _assigned_to_its_successor(kafka_server, namespace) == {"batches", "numbers"}
+
+
+async def test_f12_members_of_a_group_that_is_not_fausts_join_as_ever(kafka_server: Kafka, namespace: str) -> None:
+    """An assignment of aiokafka's own says nothing of the others' topics: the projection's group is such a one."""
+    await create_topics(kafka_server.bootstrap_servers, namespace, 2, 1)
+    topic = topics.topic_name(namespace, topics.PROGRESS)
+    with faust_with(F12_AT_THE_START):
+        async with asyncio.timeout(60), contextlib.AsyncExitStack() as stack:
+            members_ = [
+                AIOKafkaConsumer(
+                    topic,
+                    bootstrap_servers=kafka_server.bootstrap_servers,
+                    group_id=namespace,
+                    group_instance_id=name,
+                    heartbeat_interval_ms=100,
+                )
+                for name in ("one", "another")
+            ]
+            for member in members_:
+                await stack.enter_async_context(member)
+            while sorted(len(member.assignment()) for member in members_) != [1, 1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
