@@ -1,30 +1,57 @@
 """The command line: `numberline COMMAND`; one file a group of commands."""
 
+import importlib
 import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import cast
 
 import click
 
-from numberline.cli.audit import audit
-from numberline.cli.capacity import capacity
-from numberline.cli.compact import compact
-from numberline.cli.dead_letters import deadletters
-from numberline.cli.export import export
-from numberline.cli.ledger import ledger
-from numberline.cli.prefixes import prefixes
-from numberline.cli.processes import gateway, init, settings_table, up, worker
-from numberline.cli.quota import quota
-from numberline.cli.redrive import redrive
-from numberline.cli.suppress import suppress
-from numberline.cli.tasks import cancel, generate, tasks
-from numberline.cli.tokens import token
-from numberline.cli.validate import validate
-from numberline.cli.verify import verify
 from pipeline.errors import NeedsPerson, NumberlineError, SettingsInvalid
 
 FAILED, MISUSED = 1, 2
 
+# module of this package -> its commands
+MODULES = {
+    "processes": ("up", "init", "worker", "gateway", "settings"),
+    "tasks": ("generate", "tasks", "cancel"),
+    "validate": ("validate",),
+    "export": ("export",),
+    "redrive": ("redrive",),
+    "dead_letters": ("deadletters",),
+    "ledger": ("ledger",),
+    "compact": ("compact",),
+    "capacity": ("capacity",),
+    "prefixes": ("prefixes",),
+    "suppress": ("suppress",),
+    "quota": ("quota",),
+    "audit": ("audit",),
+    "tokens": ("token",),
+    "verify": ("verify",),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(Mapping[str, click.Command]):
+    """Imported when they are asked for: a worker that is started again must not wait for all that others need."""
+
+    def __init__(self) -> None:
+        self._modules = {command: module for module, commands in MODULES.items() for command in commands}
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = importlib.import_module(f"numberline.cli.{self._modules[name]}")
+        return next(one for one in vars(module).values() if isinstance(one, click.Command) and one.name == name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+@click.group(
+    commands=cast(MutableMapping[str, click.Command], Commands()),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="numberline")
 def cli() -> None:
     """Give out North American phone numbers for tests, each one only once.
@@ -37,18 +64,6 @@ def cli() -> None:
 
     Settings come from NUMBERLINE_... variables alone; `numberline settings` lists them.
     """
-
-
-COMMANDS = (
-    *(up, init, worker, gateway, settings_table),
-    *(generate, validate, export, tasks, cancel),
-    *(redrive, deadletters, ledger, compact),
-    *(capacity, prefixes, suppress, quota, audit),
-    *(token, verify),
-)
-
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 def main() -> None:
