@@ -19,36 +19,55 @@ SELECT code FROM generate_series(200, 999) AS code
 WHERE EXISTS (SELECT FROM numbers WHERE number >= (1000 + code) * 10000000::bigint
     AND number < (1001 + code) * 10000000::bigint)
 """
-# what the steps do, by table
+# what the steps do, by table; a table that is missing is told by the migration
 MISSING_RIGHTS = """
 SELECT right_ || ' on ' || name FROM (VALUES
-    ('installation', 'SELECT'), ('batches', 'SELECT'), ('batches', 'INSERT'), ('numbers', 'SELECT'),
-    ('numbers', 'INSERT'), ('task_states', 'SELECT'), ('task_states', 'INSERT'), ('task_states', 'UPDATE')
-) AS needed (name, right_) WHERE NOT has_table_privilege(name, right_)
+    ('alembic_version', 'SELECT'), ('installation', 'SELECT'), ('prefixes', 'SELECT'), ('quotas', 'SELECT'),
+    ('suppression_changes', 'SELECT'), ('suppression_numbers', 'SELECT'),
+    ('batches', 'SELECT INSERT UPDATE'), ('numbers', 'SELECT INSERT'),
+    ('batch_counts', 'SELECT INSERT DELETE'), ('user_counts', 'SELECT INSERT UPDATE'),
+    ('verdicts', 'SELECT INSERT DELETE'), ('validation_batches', 'SELECT INSERT UPDATE'),
+    ('validation_numbers', 'INSERT'), ('lookups', 'SELECT INSERT'),
+    ('task_states', 'SELECT INSERT UPDATE'), ('audit_records', 'INSERT')
+) AS needed (name, rights), regexp_split_to_table(rights, ' ') AS right_
+WHERE CASE WHEN to_regclass(name) IS NOT NULL THEN NOT has_table_privilege(name, right_) END
 """
 RUN_INIT = "Run `numberline init` with the same environment."
 
 
 @dataclass(frozen=True)
 class Found:
-    """What preflight looks at. partitions: by full topic name. ledger_partitions: those of the ledger's changelog
-    that have records. area_codes: those that PostgreSQL has numbers of."""
+    """What preflight looks at. migration: the last one that the tables went through. partitions: by full topic
+    name. ledger_partitions: those of the ledger's changelog that have records. area_codes: those that PostgreSQL
+    has numbers of."""
 
+    migration: str | None
     installed_partitions: int | None
     partitions: dict[str, int]
     ledger_partitions: frozenset[int]
     area_codes: tuple[str, ...]
 
 
-async def preflight(settings: Settings) -> int:
-    """The installation's partition count.  Raises RefusedToStart, or Unavailable where a server is away."""
-    installed, area_codes = _look_at_database(settings)
+async def preflight(settings: Settings, migration: str) -> int:
+    """The installation's partition count. migration: the tables must have gone through it.
+
+    Raises RefusedToStart, or Unavailable where a server is away.
+    """
+    migrated, installed, area_codes = _look_at_database(settings)
     partitions, ledger_partitions = await _look_at_kafka(settings)
-    return judge(settings.namespace, Found(installed, partitions, ledger_partitions, area_codes))
+    return judge(
+        settings.namespace, migration, Found(migrated, installed, partitions, ledger_partitions, area_codes)
+    )
 
 
-def judge(namespace: str, found: Found) -> int:
+def judge(namespace: str, migration: str, found: Found) -> int:
     """The partition count to work with.  Raises RefusedToStart."""
+    if found.migration is not None and found.migration < migration:
+        raise RefusedToStart(
+            f"the tables are those of an earlier numberline: migration {found.migration}, and this one needs "
+            f"{migration}",
+            f"Stop all workers. {RUN_INIT}",
+        )
     wanted = found.installed_partitions
     names = [topics.topic_name(namespace, topic) for topic in topics.TOPICS]
     names += [topics.changelog_name(namespace, table) for table in topics.TABLES]
@@ -79,7 +98,8 @@ def _some(area_codes: list[str]) -> str:
     return f"area code {', '.join(area_codes[:MOST_NAMED])}{more}"
 
 
-def _look_at_database(settings: Settings) -> tuple[int | None, tuple[str, ...]]:
+def _look_at_database(settings: Settings) -> tuple[str | None, int | None, tuple[str, ...]]:
+    migration = None
     try:
         with psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10) as connection:
             if missing := [right for (right,) in connection.execute(MISSING_RIGHTS)]:
@@ -87,13 +107,14 @@ def _look_at_database(settings: Settings) -> tuple[int | None, tuple[str, ...]]:
                     f"PostgreSQL does not let {connection.info.user} work: it lacks {', '.join(missing)}",
                     f"Grant it that, or name another role in {variable('database_url')}.",
                 )
+            (migration,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
             row = connection.execute("SELECT partitions FROM installation").fetchone()
             area_codes = tuple(str(code) for (code,) in connection.execute(AREA_CODES))
     except psycopg.errors.UndefinedTable:
-        return None, ()
+        return migration, None, ()
     except psycopg.OperationalError as error:
         raise Unavailable(f"PostgreSQL ({variable('database_url')}): {error}", 10) from None
-    return (row[0] if row else None), area_codes
+    return migration, (row[0] if row else None), area_codes
 
 
 async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], frozenset[int]]:

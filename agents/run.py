@@ -17,9 +17,12 @@ from pipeline.settings import Settings, variable
 DEFAULT_METRICS_PORT = 9101
 
 
-def run_worker(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson."""
-    partitions = asyncio.run(preflight(settings))
+def run_worker(settings: Settings, migration: str) -> None:
+    """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson.
+
+    migration: the tables must have gone through it.
+    """
+    partitions = asyncio.run(preflight(settings, migration))
     settings = asyncio.run(with_session_of_the_broker(settings))
     registry = CollectorRegistry()
     serve_metrics(registry, settings)

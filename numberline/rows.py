@@ -9,7 +9,9 @@ from typing import Any, TextIO
 import psycopg
 from psycopg.rows import dict_row
 
+from agents.preflight import RUN_INIT
 from numberline.errors import NotReachable
+from pipeline.errors import RefusedToStart
 from pipeline.settings import Settings, variable
 
 COLUMNS = (
@@ -56,14 +58,18 @@ SELECT {_selected(RUN_COLUMNS)} FROM validations WHERE task_id = %s ORDER BY pos
 
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    """A connection for reading.  Raises NotReachable."""
+    """A connection.  Raises NotReachable, and RefusedToStart where a table that is used is not there."""
     try:
         connection = psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10)
     except psycopg.OperationalError as error:
         remedy = f"`numberline up` starts one; {variable('database_url')} names it."
         raise NotReachable("PostgreSQL", str(error).strip(), remedy) from None
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        what = f"the tables are missing, or those of an earlier numberline: {str(error).splitlines()[0]}"
+        raise RefusedToStart(what, RUN_INIT) from None
 
 
 def task_rows(

@@ -80,6 +80,11 @@ async def make_change(settings: Settings, change: Change, on_sent: Callable[[], 
     return there
 
 
+def subject_of(user_id: str | None) -> str:
+    """Whose list it is, as audit records have it."""
+    return user_id or "everybody"
+
+
 def listed(connection: Connection, user_id: str | None, codes: list[str]) -> NumberList:
     """What is on a list: everybody's for None. codes: these area codes alone, all if empty."""
     found = NumberList()
@@ -155,6 +160,7 @@ async def _publish(
                 remedy = "The change is kept: the next `numberline suppress import`, add or remove sends the rest."
                 raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from error
             on_sent()
-    action, whose = "unsuppress" if removed else "suppress", user_id or "everybody"
-    await audit.record(settings, made_by, action, whose, {"source": source, "numbers": count}, change_id)
+    action, details = "unsuppress" if removed else "suppress", {"source": source, "numbers": count}
+    record = audit.entry(action, subject_of(user_id), details, actor=made_by, record_id=change_id)
+    await audit.leave(settings, record)
     connection.execute("UPDATE suppression_changes SET published_at = now() WHERE change_id = %s", (change_id,))

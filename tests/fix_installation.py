@@ -25,6 +25,8 @@ from numberline.setup import database, topics
 from numberline.setup.init import init
 from pipeline.prefix_build import PrefixRow
 from pipeline.settings import Settings
+from schemas import codec
+from schemas.events import Audited
 from schemas.identity import task_id
 from tests.processes import Process, get, wait_until
 
@@ -168,6 +170,11 @@ class Installation:
         finally:
             consumer.close()
         return found
+
+    def audited(self) -> list[tuple[str, str, str]]:
+        """Action, subject and outcome of all audit records, sorted."""
+        found = [codec.decode(record.value()) for record in self.records("audit")]
+        return sorted((one.action, one.subject, one.outcome) for one in found if isinstance(one, Audited))
 
 
 def make_installation(kafka: Kafka, postgres: Postgres, directory: Path, namespace: str) -> Installation:

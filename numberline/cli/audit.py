@@ -39,8 +39,8 @@ Examples:
 """
 )
 @click.option("--actor", help="A user id, or operator: and a login name.")
-@click.option("--action", help="generate, validate, cancel, suppress, unsuppress, set quota, ...")
-@click.option("--outcome", help="accepted, refused or done.")
+@click.option("--action", help="generate, validate, cancel, suppress, import prefixes, set quota, redrive, ...")
+@click.option("--outcome", help="accepted, refused, done or failed.")
 @click.option("--since", type=DAY, help="From this day or moment on, UTC.")
 @click.option("--until", type=DAY, help="Before this day or moment, UTC.")
 @click.option(
@@ -66,9 +66,9 @@ def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> N
         rows = cursor.execute(query, {**filters, "limit": limit}).fetchall()
     table = Table("when", "who", "what", "of", "outcome", "", box=None, pad_edge=False)
     for row in rows:
-        about = row["details"].get("message") or row["details"].get("source") or ""
+        about = str(row["details"].get("message") or row["details"].get("source") or "").partition("\n")[0]
         when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, row["actor"], row["action"], row["subject"], row["outcome"], str(about))
+        table.add_row(when, row["actor"], row["action"], row["subject"], row["outcome"], about)
     Console(width=None if Console().is_terminal else 200).print(table if rows else "no records")
 
 

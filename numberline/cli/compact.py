@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from numberline import audit
 from numberline import compact as compacting
 from numberline.ledger import installed_partitions
 from pipeline.compact import LEDGER_AGE, TASK_AGE
@@ -39,7 +40,8 @@ def compact(days: int, dry_run: bool) -> None:
         old = sum(len(command.facts) for command in found.compactions)
         if not dry_run:
             sending = bar.add_task("commands", total=len(found.compactions) + len(found.forgotten))
-            asyncio.run(compacting.send(settings, found, lambda count: bar.update(sending, advance=count)))
+            with audit.attempt(settings, "compact", "ledger", facts=old, tasks_forgotten=len(found.forgotten)):
+                asyncio.run(compacting.send(settings, found, lambda count: bar.update(sending, advance=count)))
     codes = len({command.area_code for command in found.compactions})
     verb = "would be put" if dry_run else "are being put"
     click.echo(f"{old:,} of {found.facts:,} facts of the ledger {verb} together, in {codes} area codes")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from numberline import dead_letters
+from numberline import audit, dead_letters
 from numberline.dead_letters import Choice, Found
 from pipeline.dead_letters import Letter, Origin
 from pipeline.settings import Settings, load_settings
@@ -24,6 +24,7 @@ from schemas import codec
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 ORIGIN = re.compile(r"([a-z-]+)/(\d+)/(\d+)")
 MOST_SHOWN = 60  # characters of a message in a list
+MOST_AUDITED = 1_000  # names of letters in an audit record
 errors = Console(stderr=True)
 
 Command = Callable[..., Any]
@@ -167,7 +168,11 @@ def replay(dry_run: bool, yes: bool, **chosen: Any) -> int:
     for origin, why in kept.items():
         click.echo(f"{origin} stays: {why}", err=True)
     ready = [one for one in found if one.letter.origin not in kept]
-    _do(ready, "sent again", dry_run, yes, lambda each: dead_letters.replay(settings, ready, each))
+    _summarize(ready)
+    if not ready or dry_run:
+        click.echo("nothing was sent again")
+    else:
+        _do(settings, "replay", ready, "sent again", yes, lambda each: dead_letters.replay(settings, ready, each))
     return 1 if kept else 0
 
 
@@ -185,7 +190,11 @@ def discard(yes: bool, **chosen: Any) -> None:
     """Put dead letters aside: they are not listed any more, and expire as all do."""
     settings = load_settings()
     found = _pick(settings, chosen)
-    _do(found, "discarded", False, yes, lambda each: dead_letters.discard(settings, found, each))
+    _summarize(found)
+    if not found:
+        click.echo("nothing was discarded")
+        return
+    _do(settings, "discard", found, "discarded", yes, lambda each: dead_letters.discard(settings, found, each))
 
 
 def _pick(settings: Settings, chosen: dict[str, Any]) -> list[Found]:
@@ -215,16 +224,25 @@ async def _whole(settings: Settings, found: Sequence[Found]) -> list[tuple[Found
     return [one async for one in dead_letters.whole(settings, found)]
 
 
-def _do(found: Sequence[Found], done: str, dry_run: bool, yes: bool, action: Callable[[Any], Any]) -> None:
-    _summarize(found)
-    if not found or dry_run:
-        click.echo(f"nothing was {done}")
-        return
+def _do(
+    settings: Settings, verb: str, found: Sequence[Found], done: str, yes: bool, action: Callable[[Any], Any]
+) -> None:
+    """What is asked for, told of and kept in an audit record."""
     if not yes:
         click.confirm(f"{len(found):,} to be {done}: go on?", abort=True, err=True)
-    with Progress(console=errors, transient=True) as bar:
+    names = [str(one.letter.origin) for one in found]
+    subject = names[0] if len(names) == 1 else f"{len(names)} letters"
+    with (
+        audit.attempt(settings, f"{verb} dead letters", subject, letters=names[:MOST_AUDITED]) as attempt,
+        Progress(console=errors, transient=True) as bar,
+    ):
         shown = bar.add_task("dead letters", total=len(found))
-        asyncio.run(action(lambda: bar.update(shown, advance=1)))
+
+        def each() -> None:
+            bar.update(shown, advance=1)
+            attempt.details["done"] = int(bar.tasks[shown].completed)
+
+        asyncio.run(action(each))
     click.echo(f"{len(found):,} {done}")
 
 

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from numberline import audit
 from numberline import ledger as ledgers
 from numberline.ledger import snapshot
 from pipeline.settings import load_settings
@@ -62,8 +63,13 @@ def rebuild() -> None:
     of the ledger in this machine's state directory are removed, for workers recover it from its changelog.
     """
     settings = load_settings()
-    with snapshot(settings) as rows, _bar("numbers read", rows.numbers) as each:
+    with (
+        snapshot(settings) as rows,
+        audit.attempt(settings, "rebuild ledger", "ledger") as attempt,
+        _bar("numbers read", rows.numbers) as each,
+    ):
         written = asyncio.run(ledgers.rebuild(settings, rows, each))
+        attempt.details |= {"facts": written.facts, "bytes": written.size}
     click.echo(f"{written.facts:,} facts written, {written.size / 1e6:,.1f} MB")
     click.echo(
         "Workers on other machines: remove workers/*/*/tables/ledger-*.db in their NUMBERLINE_STATE_DIR before "

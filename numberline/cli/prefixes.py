@@ -1,12 +1,11 @@
 """prefixes import, versions, diff, rollback, line-types: who holds which numbers, as data that changes."""
 
-import asyncio
 import codecs
 import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -14,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from numberline import audit
-from numberline.cli.tasks import default_user
+from numberline.audit import Attempt
+from numberline.errors import ImportRefused
 from numberline.prefixes import importing, reading, reference, release, report, versions
 from numberline.prefixes.importing import FileReport, Options
 from numberline.prefixes.release import Proposal
@@ -26,6 +26,7 @@ from pipeline.prefix_files.mapped import parse_map
 from pipeline.settings import Settings, load_settings
 from schemas.requests import LINE_TYPES
 
+IMPORT = "import prefixes"  # in audit records
 errors = Console(stderr=True)
 
 
@@ -115,26 +116,41 @@ def import_(
     options = Options(mapping, new_area_code, accept_loss)
     reports: list[FileReport] = []
     console = _console()
-    with versions.locked(settings) as connection:
-        versions.partitions_of(connection)
+    with versions.locked(settings) as connection, _recorded(settings, files, dry_run) as attempt:
         current = versions.current(connection)
         before = versions.rows_of(connection, current)
         try:
             with _bar("reading", sum(path.stat().st_size for path in files if path.is_file())) as advance:
                 proposal = importing.propose_import(files, before, options, advance, reports)
-        finally:
-            _tell_rejected(reports, rejected)
+        except ImportRefused:
+            _write_rejected(reports, rejected)
+            raise
+        _tell_rejected(reports, rejected)
         _show(console, reports, proposal, current)
         if dry_run:
             console.print("Dry run: nothing was changed.")
         elif current and not proposal.changes:
             release.make_current_again(settings, connection, current)
+            _complete(attempt, current, "nothing differs")
             console.print(f"Nothing differs: version {current.version} stays.")
         else:
             with _bar("publishing", len(proposal.data)) as advance:
                 made = release.release(settings, connection, proposal, advance)
-            _leave_record(settings, "import prefixes", made)
+            _complete(attempt, made)
             console.print(f"Version {made.version} is published; running workers take it up within seconds.")
+
+
+def _recorded(settings: Settings, files: tuple[Path, ...], dry_run: bool) -> AbstractContextManager[Attempt]:
+    """Leaves the audit record of an import, also of one that is refused; a dry run is none."""
+    names = ", ".join(path.name for path in files)
+    if dry_run:
+        return nullcontext(Attempt(IMPORT, names))
+    return audit.attempt(settings, IMPORT, names, source=names)
+
+
+def _complete(attempt: Attempt, version: Version, message: str = "") -> None:
+    attempt.subject = f"version {version.version}"
+    attempt.details |= {"message": message} if message else {"source": version.source, "changes": version.changes}
 
 
 def _show(console: Console, reports: list[FileReport], proposal: Proposal, current: Version | None) -> None:
@@ -150,11 +166,6 @@ def _show(console: Console, reports: list[FileReport], proposal: Proposal, curre
         console.print(report.changes_table("country", proposal.changes))
 
 
-def _leave_record(settings: Settings, action: str, made: Version) -> None:
-    details = {"source": made.source, "changes": made.changes}
-    asyncio.run(audit.record(settings, default_user(), action, f"version {made.version}", details))
-
-
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[release.Advance]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -164,11 +175,16 @@ def _bar(what: str, total: int) -> Iterator[release.Advance]:
 
 
 def _tell_rejected(reports: list[FileReport], path: Path | None) -> None:
-    lines = list(report.rejected_lines(reports))
     if path is None:
-        for file, number, reason in lines:
+        for file, number, reason in report.rejected_lines(reports):
             errors.print(f"{file}: line {number}: {reason}", markup=False, soft_wrap=True)
+    _write_rejected(reports, path)
+
+
+def _write_rejected(reports: list[FileReport], path: Path | None) -> None:
+    if path is None:
         return
+    lines = list(report.rejected_lines(reports))
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("file", "line", "reason"))
@@ -221,15 +237,17 @@ def diff(before: int, after: int | None, blocks: bool) -> None:
 def rollback(version: int) -> None:
     """Make the data of an earlier VERSION current again, as a new version."""
     settings = load_settings()
-    with versions.locked(settings) as connection:
-        versions.partitions_of(connection)
+    with (
+        versions.locked(settings) as connection,
+        audit.attempt(settings, "roll back prefixes", f"to version {version}") as attempt,
+    ):
         old, current = versions.published(connection, version), versions.current(connection)
         data = versions.rows_of(connection, old)
         origin = Origin(versions.ROLLED_BACK, f"version {old.version}: {old.source}", old.sha256, old.as_of)
         proposal = release.propose(origin, versions.rows_of(connection, current), data)
         with _bar("publishing", len(data)) as advance:
             made = release.release(settings, connection, proposal, advance)
-        _leave_record(settings, "roll back prefixes", made)
+        _complete(attempt, made)
     _console().print(
         f"Version {made.version} has the data of version {version}; thousands blocks changed: "
         f"{report.changes_sentence(made.changes)}."

@@ -49,10 +49,11 @@ def worker() -> None:
     with 1; with 2, a person must look.
     """
     from agents.run import run_worker
+    from numberline.setup.newest import newest_migration
 
     settings = load_settings()
     set_up_logs(settings.log_level)
-    run_worker(settings)
+    run_worker(settings, newest_migration())
 
 
 @click.command()

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from numberline import audit
-from numberline.cli.tasks import default_user
 from numberline.cli.tokens import check_user
+from numberline.login import login_name
 from numberline.rows import database
 from pipeline.settings import load_settings
 
@@ -63,8 +63,8 @@ def set_(user: str | None, others: bool, numbers_a_day: int | None, tasks_at_onc
         )
     settings, bounds = load_settings(), {"numbers_a_day": numbers_a_day, "tasks_at_once": tasks_at_once}
     with database(settings) as connection:  # rolled back where the record cannot be left
-        connection.execute(SET, (whose, numbers_a_day, tasks_at_once, default_user()))
-        asyncio.run(audit.record(settings, default_user(), "set quota", _name(whose), bounds))
+        connection.execute(SET, (whose, numbers_a_day, tasks_at_once, login_name()))
+        asyncio.run(audit.leave(settings, audit.entry("set quota", _name(whose), bounds)))
     click.echo(f"{_name(whose)}: {_bound(numbers_a_day)} numbers a day, {_bound(tasks_at_once)} tasks at once")
 
 
@@ -78,7 +78,7 @@ def remove(user: str | None, others: bool) -> None:
     with database(settings) as connection:
         if not connection.execute("DELETE FROM quotas WHERE user_id = %s", (whose,)).rowcount:
             raise click.UsageError(f"{_name(whose)} has no quota")
-        asyncio.run(audit.record(settings, default_user(), "remove quota", _name(whose), {}))
+        asyncio.run(audit.leave(settings, audit.entry("remove quota", _name(whose), {})))
     click.echo(f"{_name(whose)}: no quota any more")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from psycopg.rows import dict_row
 
+from numberline import audit
 from numberline.client import kafka_producer
 from numberline.rows import database
 from pipeline.settings import Settings, load_settings
@@ -49,6 +50,8 @@ def redrive(task_ids: tuple[uuid.UUID, ...], active: bool, no_wait: bool) -> int
             click.echo(f"{row['task_id']} is {row['status']}: nothing of it is in flight")
     running = [row for row in found if row["status"] in ("pending", "running")]
     asyncio.run(_send(settings, running))
+    records = (audit.entry("redrive", str(row["task_id"]), {"user_id": row["user_id"]}) for row in running)
+    asyncio.run(audit.leave(settings, *records))
     click.echo(f"{len(running)} redriven")
     return 0 if no_wait or not running else _watch(settings, running)
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from numberline import suppressions
-from numberline.cli.tasks import default_user
+from numberline import audit, suppressions
 from numberline.cli.tokens import check_user
+from numberline.login import login_name
 from numberline.number_file import read_numbers
 from numberline.rows import database
 from pipeline.notation import parse
@@ -57,12 +57,12 @@ def import_(file: Path, user: str | None, skip_invalid: bool, dry_run: bool) -> 
 
     A file with lines that are no numbers of the NANP changes nothing, unless --skip-invalid leaves them out.
     """
-    numbers, invalid = _read(file, skip_invalid)
+    numbers, invalid = _read(file, skip_invalid) if dry_run else _read_for("suppress", user, file, skip_invalid)
     left_out = f", {invalid:,} invalid lines left out" if invalid else ""
     if dry_run:
         click.echo(f"{len(numbers):,} numbers in {len(numbers.counts())} area codes{left_out}; nothing was changed")
         return
-    there = _make(suppressions.Change(numbers, user, False, file.name, default_user()))
+    there = _make(suppressions.Change(numbers, user, False, file.name, login_name()))
     click.echo(_added(len(numbers), there, user) + left_out)
 
 
@@ -72,7 +72,7 @@ def import_(file: Path, user: str | None, skip_invalid: bool, dry_run: bool) -> 
 def add(numbers: tuple[str, ...], user: str | None) -> None:
     """Put numbers on the list."""
     wanted = _numbers(numbers)
-    there = _make(suppressions.Change(wanted, user, False, "command line", default_user()))
+    there = _make(suppressions.Change(wanted, user, False, "command line", login_name()))
     click.echo(_added(len(wanted), there, user))
 
 
@@ -85,9 +85,9 @@ def remove(numbers: tuple[str, ...], file: Path | None, skip_invalid: bool, user
     """Take numbers off the list: they may be given out again."""
     if bool(numbers) == bool(file):
         raise click.UsageError("give the numbers, or --file")
-    wanted = _read(file, skip_invalid)[0] if file else _numbers(numbers)
+    wanted = _read_for("unsuppress", user, file, skip_invalid)[0] if file else _numbers(numbers)
     source = file.name if file else "command line"
-    there = _make(suppressions.Change(wanted, user, True, source, default_user()))
+    there = _make(suppressions.Change(wanted, user, True, source, login_name()))
     missing = f"; {len(wanted) - there:,} were not on it" if there < len(wanted) else ""
     click.echo(f"{there:,} numbers taken off {_whose(user)}{missing}")
 
@@ -126,6 +126,14 @@ def stats(changes: int) -> None:
     console.print(counts if lists else "no number is suppressed")
     if made:
         console.print("", log)
+
+
+def _read_for(action: str, user: str | None, file: Path, skip_invalid: bool) -> tuple[NumberList, int]:
+    """A file's numbers for a change; one that is refused leaves an audit record."""
+    subject = suppressions.subject_of(user)
+    with audit.attempt(load_settings(), action, subject, source=file.name) as attempt:
+        attempt.when_done = False  # whoever sends the change leaves its record
+        return _read(file, skip_invalid)
 
 
 def _read(file: Path, skip_invalid: bool) -> tuple[NumberList, int]:

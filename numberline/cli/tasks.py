@@ -1,9 +1,7 @@
 """generate, tasks, cancel: a user's work."""
 
 import asyncio
-import getpass
 import json
-import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +27,7 @@ from rich.table import Table
 from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.errors import RequestRefused, TaskFailed
+from numberline.login import login_name
 from numberline.rows import COLUMNS, FORMATS, database, task_rows, write_rows
 from pipeline.settings import Settings, load_settings
 from schemas.identity import task_id as task_id_of
@@ -39,13 +38,8 @@ SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone
 errors = Console(stderr=True)
 
 
-def default_user() -> str:
-    """The name of whoever runs this, in the letters that a user id may have."""
-    return re.sub(r"[^A-Za-z0-9._:-]", "-", getpass.getuser())[:64] or "cli"
-
-
 USER = click.option(
-    "--user", default=default_user, callback=check_user, show_default="your login name", help="Whose task it is."
+    "--user", default=login_name, callback=check_user, show_default="your login name", help="Whose task it is."
 )
 
 

@@ -11,10 +11,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from numberline.cli.held import judge_changed, judge_held
-from numberline.cli.tasks import default_user, owner_of
+from numberline.cli.tasks import owner_of
 from numberline.cli.tokens import check_user
 from numberline.holders import installed_holders, shipped_holders
 from numberline.list_files import STANDARD, Source, judge_file
+from numberline.login import login_name
 from pipeline.lists.judge import Kind
 from pipeline.settings import load_settings
 from pipeline.verdicts import REASONS
@@ -84,7 +85,7 @@ def validate(
     elif task_id is not None:
         counts = judge_held(settings, user or owner_of(settings, task_id), task_id=str(task_id))
     else:
-        counts = judge_held(settings, user or default_user(), project_id=project_id)
+        counts = judge_held(settings, user or login_name(), project_id=project_id)
     errors.print(_table(counts))
 
 

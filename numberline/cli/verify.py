@@ -12,6 +12,7 @@ from agents.preflight import preflight
 from numberline.cli.tasks import check_message
 from numberline.client import Client
 from numberline.rows import database, task_rows
+from numberline.setup.newest import newest_migration
 from pipeline.errors import NumberlineError
 from pipeline.settings import Settings, load_settings
 from schemas.identity import task_id
@@ -53,7 +54,7 @@ def _tell(name: str, part: Callable[[Settings], str], settings: Settings) -> boo
 
 
 def _preflight(settings: Settings) -> str:
-    return f"{asyncio.run(preflight(settings))} partitions"
+    return f"{asyncio.run(preflight(settings, newest_migration()))} partitions"
 
 
 def _generation(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from importlib import resources
 
+from numberline import audit
 from numberline.prefixes import release, versions
 from numberline.prefixes.publishing import Publisher
 from numberline.prefixes.versions import Connection, Origin, Version
@@ -42,7 +43,10 @@ def load_shipped(settings: Settings) -> Version:
             data[row.area_code].append(row)
         before = versions.rows_of(connection, known)
         proposal = release.propose(Origin(versions.SHIPPED, SHIPPED, digest), before, data)
-        return release.release(settings, connection, proposal, lambda _: None)
+        made = release.release(settings, connection, proposal, lambda _: None)
+        details = {"source": made.source, "changes": made.changes}
+        asyncio.run(audit.leave(settings, audit.entry("import prefixes", f"version {made.version}", details)))
+        return made
 
 
 def _kept(settings: Settings, connection: Connection, version: Version) -> Version:

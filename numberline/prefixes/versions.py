@@ -77,10 +77,11 @@ class Version:
 def locked(settings: Settings, wait: bool = False) -> Iterator[Connection]:
     """A connection for whoever makes a version; nobody else does meanwhile.
 
-    Raises RefusedToStart where somebody does, unless told to wait.
+    Raises RefusedToStart before `numberline init`, and where somebody does, unless told to wait.
     """
     with database(settings) as connection:
         connection.autocommit = True
+        partitions_of(connection)
         if wait:
             connection.execute("SELECT pg_advisory_lock(%s)", (IMPORT_LOCK,))
         elif connection.execute("SELECT pg_try_advisory_lock(%s)", (IMPORT_LOCK,)).fetchone() != (True,):

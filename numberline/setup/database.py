@@ -1,12 +1,10 @@
 """Creates and upgrades the tables, by Alembic; remembers the installation's partition count."""
 
-from pathlib import Path
-
 import psycopg
 from alembic import command
 from alembic.config import Config
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+from numberline.setup.newest import MIGRATIONS
 
 
 def upgrade(database_url: str) -> None:

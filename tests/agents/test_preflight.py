@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from alembic.script import ScriptDirectory
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
@@ -20,6 +21,7 @@ from agents.preflight import Found, judge, preflight
 from embedded import Kafka
 from numberline.setup import database
 from numberline.setup.database import remember_partitions
+from numberline.setup.newest import MIGRATIONS, newest_migration
 from numberline.setup.topics import create_topics
 from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.settings import Settings
@@ -29,7 +31,8 @@ from tests.embedded.processes import listeners, wait_until
 
 NAMES = [topics.topic_name("line", topic) for topic in topics.TOPICS]
 NAMES += [topics.changelog_name("line", table) for table in topics.TABLES]
-FOUND = Found(4, dict.fromkeys(NAMES, 4), ledger_partitions=frozenset(), area_codes=())
+NEWEST = newest_migration()
+FOUND = Found("0007", 4, dict.fromkeys(NAMES, 4), ledger_partitions=frozenset(), area_codes=())
 AREA_CODES = tuple(str(code) for code in range(201, 209))
 INIT = "Run `numberline init` with the same environment."
 
@@ -37,7 +40,7 @@ INIT = "Run `numberline init` with the same environment."
 def refusal(found: Found) -> str:
     """Why a worker does not start."""
     with pytest.raises(RefusedToStart) as refused:
-        judge("line", found)
+        judge("line", "0007", found)
     return str(refused.value)
 
 
@@ -53,7 +56,7 @@ def refusal(found: Found) -> str:
 )
 def test_an_installation_that_fits_gives_its_partition_count(found: Found) -> None:
     """New, in use, and beside another on the same broker."""
-    assert judge("line", found) == 4
+    assert judge("line", "0007", found) == 4
 
 
 def test_missing_topics_are_named() -> None:
@@ -67,6 +70,20 @@ def test_missing_topics_are_named() -> None:
 def test_missing_tables_are_told() -> None:
     """PostgreSQL knows of no installation."""
     assert refusal(replace(FOUND, installed_partitions=None)) == f"the tables are missing\n{INIT}"
+
+
+def test_tables_of_an_earlier_version_are_refused() -> None:
+    """With both migrations and the command; tables of a later version are not."""
+    assert refusal(replace(FOUND, migration="0005", partitions={})) == (
+        "the tables are those of an earlier numberline: migration 0005, and this one needs 0007\n"
+        f"Stop all workers. {INIT}"
+    )
+    assert judge("line", "0007", replace(FOUND, migration="0008")) == 4
+
+
+def test_the_newest_migration_is_that_of_alembic() -> None:
+    """Its files are named by their revisions."""
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == NEWEST
 
 
 def test_another_partition_count_is_refused() -> None:
@@ -124,14 +141,14 @@ async def test_a_new_installation_is_accepted(settings: Settings) -> None:
     """With the count that it was made with, whatever the setting says now."""
     await installed(settings, 2)
     assert settings.partitions != 2
-    assert await preflight(settings) == 2
+    assert await preflight(settings, NEWEST) == 2
 
 
 async def test_a_broker_without_the_topics_is_refused(settings: Settings) -> None:
     """All are named."""
     remember_partitions(settings.database_url.get_secret_value(), 2)
     with pytest.raises(RefusedToStart, match=rf"the topics {settings.namespace}\.requests, .* are missing"):
-        await preflight(settings)
+        await preflight(settings, NEWEST)
 
 
 async def test_a_database_without_tables_is_refused(settings: Settings) -> None:
@@ -140,7 +157,17 @@ async def test_a_database_without_tables_is_refused(settings: Settings) -> None:
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
         connection.execute("DROP TABLE installation")
     with pytest.raises(RefusedToStart, match="the tables are missing"):
-        await preflight(settings)
+        await preflight(settings, NEWEST)
+
+
+async def test_tables_before_an_upgrade_are_refused(settings: Settings) -> None:
+    """By the migration: the tables that the workers read next are not there yet."""
+    await installed(settings)
+    with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+        connection.execute("DROP TABLE quotas")
+    with pytest.raises(RefusedToStart, match="those of an earlier numberline: migration 0005, and this one needs"):
+        await preflight(settings, NEWEST)
 
 
 async def test_a_role_without_rights_is_refused(settings: Settings) -> None:
@@ -150,18 +177,19 @@ async def test_a_role_without_rights_is_refused(settings: Settings) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS stranger")
         connection.execute("CREATE ROLE stranger LOGIN")
-        connection.execute("GRANT SELECT ON installation, batches, numbers, task_states TO stranger")
+        connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO stranger")
+        connection.execute("REVOKE INSERT ON numbers, audit_records FROM stranger")
     strangers = SecretStr(url.replace("//postgres@", "//stranger@"))
     try:
         with pytest.raises(RefusedToStart) as refused:
-            await preflight(settings.model_copy(update={"database_url": strangers}))
+            await preflight(settings.model_copy(update={"database_url": strangers}), NEWEST)
     finally:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("DROP OWNED BY stranger")
             connection.execute("DROP ROLE stranger")
     assert str(refused.value) == (
-        "PostgreSQL does not let stranger work: it lacks INSERT on batches, INSERT on numbers, INSERT on "
-        "task_states, UPDATE on task_states\nGrant it that, or name another role in NUMBERLINE_DATABASE_URL."
+        "PostgreSQL does not let stranger work: it lacks INSERT on numbers, INSERT on audit_records\n"
+        "Grant it that, or name another role in NUMBERLINE_DATABASE_URL."
     )
 
 
@@ -178,7 +206,7 @@ async def test_a_topic_that_has_grown_is_refused(settings: Settings) -> None:
     await admin.close()
 
     with pytest.raises(RefusedToStart) as refused:
-        await preflight(settings)
+        await preflight(settings, NEWEST)
     assert refused.value.found == f"this installation has 2 partitions a topic, but {name} has 3"
 
 
@@ -188,27 +216,30 @@ async def test_numbers_without_a_ledger_are_refused(settings: Settings) -> None:
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
         connection.execute("INSERT INTO numbers VALUES (12120000000, 1, 1)")
     with pytest.raises(RefusedToStart, match="the ledger is lost"):
-        await preflight(settings)
+        await preflight(settings, NEWEST)
 
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
     changelog = topics.changelog_name(settings.namespace, "ledger")
     await producer.send_and_wait(changelog, b"fact", key=b"212|task|0", partition=partition_for("212", 2))
     await producer.stop()
-    assert await preflight(settings) == 2
+    assert await preflight(settings, NEWEST) == 2
 
 
 async def test_a_server_that_is_away_is_unavailable(settings: Settings) -> None:
     """Which one, and the variable that says where it is; the password stays secret."""
     away = SecretStr("postgresql://ann:secret@127.0.0.1:1/numberline")
     with pytest.raises(Unavailable, match=r"PostgreSQL \(NUMBERLINE_DATABASE_URL\)") as failed:
-        await preflight(settings.model_copy(update={"database_url": away}))
+        await preflight(settings.model_copy(update={"database_url": away}), NEWEST)
     assert "secret" not in str(failed.value)
     with pytest.raises(Unavailable, match=r"Kafka broker at 127.0.0.1:1 \(NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS\)"):
-        await preflight(settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"}))
+        await preflight(settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"}), NEWEST)
 
 
-RUN = "from agents.run import run_worker; from pipeline.settings import load_settings; run_worker(load_settings())"
+RUN = (
+    "from agents.run import run_worker; from pipeline.settings import load_settings; "
+    f"run_worker(load_settings(), '{NEWEST}')"
+)
 
 
 async def test_a_worker_opens_its_metrics_port_and_no_other(settings: Settings, tmp_path: Path) -> None:

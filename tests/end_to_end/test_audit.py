@@ -5,6 +5,10 @@ import json
 import uuid
 from pathlib import Path
 
+import pytest
+
+from numberline import audit
+from numberline.errors import NotReachable
 from schemas import codec
 from schemas.events import Audited
 from schemas.identity import task_id
@@ -72,3 +76,25 @@ def test_what_was_asked_for_and_changed_can_be_read_and_exported(
     assert installation.run("audit", "--actor", "nobody").stdout == "no records\n"
     on_topic = [codec.decode(record.value()) for record in installation.records("audit")]
     assert {task, wrong_task} <= {event.subject for event in on_topic if isinstance(event, Audited)}
+
+
+def test_what_broke_off_leaves_a_record_as_well(installation: Installation) -> None:
+    """With what it had done by then; without the topic, the command's own error is what is told."""
+    subject = uuid.uuid4().hex
+    with (
+        pytest.raises(ZeroDivisionError),
+        audit.attempt(installation.settings, "replay dead letters", subject, done=3),
+    ):
+        _ = 1 / 0
+    (record,) = (
+        event
+        for event in (codec.decode(one.value()) for one in installation.records("audit"))
+        if isinstance(event, Audited) and event.subject == subject
+    )
+    assert (record.outcome, record.details) == ("failed", '{"done": 3, "message": "ZeroDivisionError"}')
+    elsewhere = installation.settings.model_copy(update={"namespace": "nowhere"})
+    with pytest.raises(ZeroDivisionError), audit.attempt(elsewhere, "compact", "ledger"):
+        _ = 1 / 0
+    there_is_none = r"the topic nowhere\.audit cannot be reached: it is not there"
+    with pytest.raises(NotReachable, match=there_is_none), audit.attempt(elsewhere, "compact", "ledger"):
+        pass

@@ -52,6 +52,7 @@ def test_what_was_lost_of_a_task_comes_again_with_a_redrive(small_installation: 
             f"{task} is completed: nothing of it is in flight\n0 redriven\n",
         )
     assert small_installation.rows(ROWS, task) == [(2_500, 2_500)]
+    assert [one for one in small_installation.audited() if one[0] == "redrive"] == [("redrive", task, "done")]
     assert small_installation.records("deadletters") == []
 
 

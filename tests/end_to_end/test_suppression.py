@@ -45,6 +45,7 @@ def test_a_suppressed_number_is_never_generated(fresh_installation: Installation
     assert "list.txt has 2 lines of 92 that are no NANP numbers" in refused.stderr
     assert "line 91: 'hello' is not a phone number" in refused.stderr
     assert "no number is suppressed" in run("suppress", "stats").stdout
+    assert installation.audited() == [("suppress", "everybody", "refused")]
     dry = run("suppress", "import", str(file), "--skip-invalid", "--dry-run").stdout
     assert dry == "90 numbers in 1 area codes, 2 invalid lines left out; nothing was changed\n"
 

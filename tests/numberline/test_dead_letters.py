@@ -87,6 +87,7 @@ def test_a_batch_whose_task_was_told_is_not_sent_again(installation: Installatio
     done = installation.run("deadletters", "discard", batch["letter"], "--yes")
     assert (done.returncode, done.stdout) == (0, "1 discarded\n")
     assert letters(installation, "--stage", "store") == []
+    assert ("discard dead letters", batch["letter"], "done") in installation.audited()
     (kept,) = letters(installation, "--stage", "store", "--all")
     assert (kept["letter"], kept["settled"]) == (batch["letter"], "discarded")
 
@@ -99,6 +100,9 @@ def test_a_request_is_sent_again_as_it_was(installation: Installation) -> None:
     assert (dry.returncode, dry.stdout) == (0, "nothing was sent again\n")
     done = installation.run("deadletters", "replay", first["letter"], "--yes")
     assert (done.returncode, done.stdout) == (0, "1 sent again\n")
+    assert [one for one in installation.audited() if one[0] == "replay dead letters"] == [
+        ("replay dead letters", first["letter"], "done")
+    ]
 
     def came_back() -> list[dict[str, Any]]:
         return letters(installation, "--reason", "unreadable_request", "--since", first["came"])

@@ -103,6 +103,10 @@ def test_a_lost_ledger_is_refused_rebuilt_and_exact_again(small_installation: In
     assert ours.rows(ROWS) == [(3_999, 3_999)]
     assert ours.rows("SELECT count(*) FROM phone_numbers WHERE number = %s", SUPPRESSED) == [(0,)]
     assert ours.run("ledger", "verify").returncode == 0
+    assert [record for record in ours.audited() if record[0] == "rebuild ledger"] == [
+        *[("rebuild ledger", "ledger", "done")] * 2,
+        ("rebuild ledger", "ledger", "refused"),
+    ]
 
 
 def test_old_facts_are_put_together_and_the_ledger_stays_exact(small_installation: Installation) -> None:
@@ -115,6 +119,7 @@ def test_old_facts_are_put_together_and_the_ledger_stays_exact(small_installatio
         assert young.returncode == 0, young.stderr
         kept = f"0 of {len(facts_of(ours))} facts of the ledger are being put together, in 0 area codes\n"
         assert young.stdout == kept + "0 tasks that ended more than 45 days ago are let go\n"
+        assert ("compact", "ledger", "done") in ours.audited()
         found = asyncio.run(compacting.find(ours.settings, timedelta(0), lambda count: None, fewest=1))
         assert {command.area_code for command in found.compactions} == set(AREA_CODES)
         asyncio.run(compacting.send(ours.settings, found, lambda count: None))
