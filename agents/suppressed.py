@@ -3,10 +3,8 @@
 The store keeps the verdicts that a batch got first, so what is read here may differ when the batch comes again.
 """
 
-from pyroaring import BitMap
-
 from agents.database import Connection, Database
-from pipeline.suppress import SuppressedNumbers
+from pipeline.suppress import Lists, SuppressedNumbers, with_changes
 
 LAST = "SELECT coalesce(max(place), 0) FROM suppression_changes WHERE published_at <= to_timestamp(%s / 1000.0)"
 CHANGES = """
@@ -14,7 +12,6 @@ SELECT c.user_id, c.removed, n.area_code::integer, n.numbers
 FROM suppression_changes c JOIN suppression_numbers n USING (change_id)
 WHERE c.place > %s AND c.place <= %s ORDER BY c.place
 """
-Lists = dict[tuple[str | None, int], BitMap]  # owner, None for everybody, and area code
 
 
 class SuppressedReader:
@@ -34,20 +31,11 @@ class SuppressedReader:
             else:
                 lists = self._lists = await _changed(connection, self._lists, self._place, place)
                 self._place = place
-        return SuppressedNumbers(
-            {code: numbers for (owner, code), numbers in lists.items() if owner is None},
-            {code: numbers for (owner, code), numbers in lists.items() if owner == user_id},
-        )
+        return SuppressedNumbers.of_lists(lists, user_id)
 
 
 async def _changed(connection: Connection, lists: Lists, after: int, place: int) -> Lists:
-    """The lists with the changes of these places; new bitmaps, for others may hold the old ones."""
+    """The lists with the changes of these places."""
     if after == place:
         return lists
-    found = dict(lists)
-    for owner, removed, area_code, serialized in await (
-        await connection.execute(CHANGES, (after, place))
-    ).fetchall():
-        before, numbers = found.get((owner, area_code), BitMap()), BitMap.deserialize(serialized)
-        found[owner, area_code] = before - numbers if removed else before | numbers
-    return found
+    return with_changes(lists, await (await connection.execute(CHANGES, (after, place))).fetchall())

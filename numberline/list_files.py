@@ -15,6 +15,7 @@ from numberline.errors import ListUnreadable
 from pipeline.errors import ListInvalid
 from pipeline.holders import Holders
 from pipeline.lists.judge import Kind, ListJudge
+from pipeline.suppress import SuppressedNumbers
 from pipeline.views import rfc3339
 
 READ_BYTES = 1 << 20
@@ -79,6 +80,7 @@ class _Counted(io.RawIOBase):
 def judge_file(
     source: Source,
     holders: Holders,
+    suppressed: SuppressedNumbers,
     out: str | None,
     kind: Kind | None,
     column: str | None,
@@ -88,7 +90,7 @@ def judge_file(
 
     each: called after a block. Raises ListUnreadable; then no file `out` was written.
     """
-    judge = ListJudge(holders, rfc3339(time.time_ns() // 1_000_000), kind, column)
+    judge = ListJudge(holders, suppressed, rfc3339(time.time_ns() // 1_000_000), kind, column)
     with _target(out) as write:
         try:
             for block in source.blocks():

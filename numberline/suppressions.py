@@ -20,6 +20,7 @@ from numberline.rows import database
 from pipeline.errors import RefusedToStart
 from pipeline.number_list import NumberList
 from pipeline.settings import Settings
+from pipeline.suppress import SuppressedNumbers, with_changes
 from schemas import codec, topics
 from schemas.events import Suppressed
 from schemas.partitions import partition_for
@@ -35,6 +36,11 @@ NUMBERS = "SELECT area_code::text, numbers FROM suppression_numbers WHERE change
 CHANGES = """
 SELECT removed, area_code::text, numbers FROM suppression_changes JOIN suppression_numbers USING (change_id)
 WHERE user_id IS NOT DISTINCT FROM %s AND (%s::smallint[] IS NULL OR area_code = ANY(%s)) ORDER BY place
+"""
+IN_FORCE = """
+SELECT user_id, removed, area_code::integer, numbers
+FROM suppression_changes JOIN suppression_numbers USING (change_id)
+WHERE published_at IS NOT NULL AND (user_id IS NULL OR user_id = %s) ORDER BY place
 """
 
 
@@ -96,6 +102,13 @@ def listed(connection: Connection, user_id: str | None, codes: list[str]) -> Num
         else:
             found.update(one)
     return found
+
+
+def suppressed_for(settings: Settings, user_id: str | None) -> SuppressedNumbers:
+    """What is in force for a user, for everybody for None.  Raises NotReachable."""
+    with database(settings) as connection:
+        rows = connection.execute(IN_FORCE, (user_id,)).fetchall()
+    return SuppressedNumbers.of_lists(with_changes({}, rows), user_id)
 
 
 def owners(connection: Connection) -> list[str | None]:

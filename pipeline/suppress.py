@@ -1,7 +1,7 @@
 """Suppressed numbers of one area code: facts in the order of the log, and what they add up to."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -77,12 +77,32 @@ class Suppressions:
         return number in self.everybody or number in self.by_user.get(user_id, ())
 
 
+Lists = Mapping[tuple[str | None, int], BitMap]  # owner, None for everybody, and area code
+ListChange = tuple[str | None, bool, int, bytes]  # owner, whether removed, area code, its numbers serialized
+
+
+def with_changes(lists: Lists, changes: Iterable[ListChange]) -> Lists:
+    """The lists after these changes; new bitmaps, for others may hold the old ones."""
+    found = dict(lists)
+    for owner, removed, area_code, serialized in changes:
+        before, numbers = found.get((owner, area_code), BitMap()), BitMap.deserialize(serialized)
+        found[owner, area_code] = before - numbers if removed else before | numbers
+    return found
+
+
 @dataclass(frozen=True)
 class SuppressedNumbers:
     """The lists that hold for one user, by area code: everybody's and the user's own."""
 
-    everybody: Mapping[int, BitMap]
-    own: Mapping[int, BitMap]
+    everybody: Mapping[int, BitMap] = field(default_factory=dict)
+    own: Mapping[int, BitMap] = field(default_factory=dict)
+
+    @classmethod
+    def of_lists(cls, lists: Lists, user_id: str | None) -> "SuppressedNumbers":
+        """Those of one user; everybody's alone for None."""
+        everybody = {code: numbers for (owner, code), numbers in lists.items() if owner is None}
+        own = {code: numbers for (owner, code), numbers in lists.items() if owner is not None and owner == user_id}
+        return cls(everybody, own)
 
     def among(self, numbers: npt.NDArray[np.int64]) -> dict[int, BitMap]:
         """Area code -> its suppressed numbers, for the area codes of these national numbers."""

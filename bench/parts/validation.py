@@ -22,6 +22,7 @@ from numberline.client import Client
 from numberline.holders import installed_holders
 from numberline.list_files import Source, judge_file
 from pipeline.holders import Holders
+from pipeline.suppress import SuppressedNumbers
 from schemas.identity import task_id
 from schemas.requests import ValidateRequest
 
@@ -112,7 +113,7 @@ def _file(holders: Holders, path: Path, lines: int) -> float:
     """Seconds a line.  Raises BenchError where a line is missing."""
     started = time.perf_counter()
     source = Source(str(path))
-    counts = judge_file(source, holders, f"{path}.out", None, None, lambda: None)
+    counts = judge_file(source, holders, SuppressedNumbers(), f"{path}.out", None, None, lambda: None)
     source.close()
     if counts.total() != lines:
         raise BenchError(f"{counts.total()} of {lines} lines were judged")

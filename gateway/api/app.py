@@ -23,6 +23,7 @@ from gateway.holders import HoldersReader
 from gateway.hub import Hub
 from gateway.producer import GatewayProducer
 from gateway.supply import Supply
+from gateway.suppressed import SuppressedReader
 from pipeline.errors import SettingsInvalid
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
@@ -64,6 +65,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         metrics,
         Supply(settings),
         HoldersReader(database),
+        SuppressedReader(database),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.holders import HoldersReader
 from gateway.hub import Hub
 from gateway.producer import GatewayProducer
 from gateway.supply import Supply
+from gateway.suppressed import SuppressedReader
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 
@@ -40,6 +41,7 @@ class Services:
     metrics: GatewayMetrics
     supply: Supply
     holders: HoldersReader
+    suppressed: SuppressedReader
     gateway_port: int = 0  # once it is open
 
     async def close(self) -> None:

@@ -67,8 +67,8 @@ async def validate_file(
     request: Request, user: User, services: Using, query: Annotated[UploadQuery, Query()]
 ) -> Response:
     """Judge a list: text with one number a line, CSV or NDJSON, plain or gzip, of any length that is allowed."""
-    holders = await services.holders.current()
-    judge = ListJudge(holders, rfc3339(time.time_ns() // 1_000_000), query.format, query.column)
+    holders, suppressed = await services.holders.current(), await services.suppressed.of(user)
+    judge = ListJudge(holders, suppressed, rfc3339(time.time_ns() // 1_000_000), query.format, query.column)
     result = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         with services.exports.one_more(user):

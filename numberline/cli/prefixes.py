@@ -49,9 +49,9 @@ def _columns(context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(str(error)) from None
 
 
-def _encoding(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _encoding(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     try:
-        return codecs.lookup(value).name
+        return None if value is None else codecs.lookup(value).name
     except LookupError:
         raise click.BadParameter(f"{value} is no encoding that Python knows") from None
 
@@ -82,7 +82,7 @@ Examples:
     help="The columns of a CSV of any other kind: npa, nxx and carrier, and if you like blocks, country, state, "
     "timezone, line_type, rate_center.",
 )
-@click.option("--encoding", default="utf-8", show_default=True, callback=_encoding, help="Of the file, with --map.")
+@click.option("--encoding", callback=_encoding, help="Of a file with --map; UTF-8 without it.")
 @click.option("--dry-run", is_flag=True, help="Report what would change, and change nothing.")
 @click.option(
     "--new-area-code",
@@ -99,7 +99,7 @@ Examples:
 def import_(
     files: tuple[Path, ...],
     columns: dict[str, str] | None,
-    encoding: str,
+    encoding: str | None,
     dry_run: bool,
     new_area_code: frozenset[str],
     accept_loss: bool,
@@ -111,8 +111,10 @@ def import_(
     The format is recognised from the header. Lines that break rules are left out and listed; where they are more
     than one in a hundred, or anything else does not fit, nothing is imported.
     """
+    if encoding is not None and columns is None:
+        raise click.UsageError("--encoding is for a file with --map: the other formats have theirs")
     settings = load_settings()
-    mapping = reading.Mapping(columns, encoding) if columns else None
+    mapping = reading.Mapping(columns, encoding or "utf-8") if columns else None
     options = Options(mapping, new_area_code, accept_loss)
     reports: list[FileReport] = []
     console = _console()

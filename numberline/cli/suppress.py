@@ -33,8 +33,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 Examples:
   numberline suppress import do-not-call.txt
   numberline suppress import customers.txt.gz --user ada
-  numberline suppress add "+1 415 200 0000" 212-555-0199
-  numberline suppress remove 4152000000
+  numberline suppress add "+1 415 200 5000" 212-555-0199
+  numberline suppress remove 4152005000
   numberline suppress list --area-code 415
   numberline suppress stats
 """

@@ -16,8 +16,10 @@ from numberline.cli.tokens import check_user
 from numberline.holders import installed_holders, shipped_holders
 from numberline.list_files import STANDARD, Source, judge_file
 from numberline.login import login_name
+from numberline.suppressions import suppressed_for
 from pipeline.lists.judge import Kind
 from pipeline.settings import load_settings
+from pipeline.suppress import SuppressedNumbers
 from pipeline.verdicts import REASONS
 
 errors = Console(stderr=True)
@@ -50,7 +52,7 @@ Examples:
 @click.option(
     "--user",
     callback=lambda c, p, v: v and check_user(c, p, v),
-    help="Whose project or task; with --changed-since, this user's numbers alone.",
+    help="Whose project or task; of a FILE, whose own suppressed numbers count; with --changed-since, only theirs.",
 )
 def validate(
     file: str | None,
@@ -75,7 +77,9 @@ def validate(
     if sum(value is not None for value in named.values()) != 1:
         raise click.UsageError(f"give one of {', '.join(named)}")
     if file is not None:
-        _judge_file(file, column, kind, out, summary, shipped)
+        if shipped and user:
+            raise click.UsageError("--shipped knows no lists of users: leave out --user")
+        _judge_file(file, column, kind, out, summary, shipped, user)
         return
     if column or kind or out or summary or shipped:
         raise click.UsageError("--column, --format, --out, --summary and --shipped are for a FILE")
@@ -90,14 +94,20 @@ def validate(
 
 
 def _judge_file(
-    file: str, column: str | None, kind: Kind | None, out: str | None, summary: bool, shipped: bool
+    file: str,
+    column: str | None,
+    kind: Kind | None,
+    out: str | None,
+    summary: bool,
+    shipped: bool,
+    user: str | None,
 ) -> None:
     if summary and out is not None:
         raise click.UsageError("--summary writes no result: leave out --out")
     target = None if summary else out or _beside(file, kind)
     source = Source(file)
     try:
-        counts, seconds = _judged(source, column, kind, target, shipped)
+        counts, seconds = _judged(source, column, kind, target, shipped, user)
     finally:
         source.close()
     errors.print(_table(counts))
@@ -106,16 +116,20 @@ def _judge_file(
 
 
 def _judged(
-    source: Source, column: str | None, kind: Kind | None, out: str | None, shipped: bool
+    source: Source, column: str | None, kind: Kind | None, out: str | None, shipped: bool, user: str | None
 ) -> tuple[Counter[str], float]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         shown = bar.add_task("prefix data", total=None)
-        holders = shipped_holders() if shipped else installed_holders(load_settings())
+        if shipped:
+            holders, suppressed = shipped_holders(), SuppressedNumbers()
+        else:
+            settings = load_settings()
+            holders, suppressed = installed_holders(settings), suppressed_for(settings, user)
         bar.update(shown, description=source.name, total=source.size)
         started = time.perf_counter()
         counts = judge_file(
-            source, holders, out, kind, column, lambda: bar.update(shown, completed=source.position)
+            source, holders, suppressed, out, kind, column, lambda: bar.update(shown, completed=source.position)
         )
         return counts, time.perf_counter() - started
 

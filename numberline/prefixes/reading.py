@@ -143,7 +143,7 @@ def _lines(path: Path, stream: BinaryIO, found: Format) -> Iterator[tuple[int, l
             raise ImportRefused(path.name, f"the file has more than {MOST_BYTES:,} bytes", FORMATS)
         if b"\0" in line:
             raise ImportRefused(path.name, f"line {number} has NUL bytes: this is no text file", DOWNLOAD)
-        text = _decoded(path, number, line, found.encodings).strip("\r\n")
+        text = _decoded(path, number, line, found).strip("\r\n")
         if not text.strip():
             continue
         try:
@@ -156,12 +156,12 @@ def _lines(path: Path, stream: BinaryIO, found: Format) -> Iterator[tuple[int, l
             yield number, cells
 
 
-def _decoded(path: Path, number: int, line: bytes, encodings: tuple[str, ...]) -> str:
-    for encoding in encodings:
+def _decoded(path: Path, number: int, line: bytes, found: Format) -> str:
+    for encoding in found.encodings:
         with contextlib.suppress(UnicodeDecodeError):
             return line.decode(encoding)
-    remedy = "Save it as UTF-8, or name its encoding with --encoding." if len(encodings) == 1 else DOWNLOAD
-    raise ImportRefused(path.name, f"line {number} is not {encodings[-1].upper()}", remedy)
+    remedy = "Save it as UTF-8." if found.name != mapped.NAME else "Name its encoding with --encoding."
+    raise ImportRefused(path.name, f"line {number} is not {found.encodings[-1].upper()}", remedy)
 
 
 def split(text: str, found: Format) -> list[str]:

@@ -50,8 +50,8 @@ def rejected_lines(reports: Iterable[FileReport]) -> Iterable[tuple[str, int, st
 def counts_table(counts: Counts) -> Table:
     """Thousands blocks by country, state and line type."""
     table = Table("country", "state", box=None, pad_edge=False)
-    for title in ("numbers", *(f"{one} blocks" for one in LINE_TYPES)):
-        table.add_column(title, justify=NUMBER)
+    for title in ("numbers", *(f"{one}\nblocks" for one in LINE_TYPES)):
+        table.add_column(title, justify=NUMBER, no_wrap=True)
     for country, states in counts.items():
         _add(table, country or "unknown", "all", _summed(states.values()), "bold")
         for state, types in states.items():

@@ -11,6 +11,7 @@ from pipeline.lists.lines import Lines
 from pipeline.lists.ndjson import Ndjson
 from pipeline.lists.table import DELIMITERS, Table, Text
 from pipeline.notation import parse_all
+from pipeline.suppress import SuppressedNumbers
 from pipeline.verdicts import REASONS, Verdicts
 
 Kind = Literal["csv", "txt", "ndjson"]
@@ -23,11 +24,17 @@ class ListJudge:
     """Fed with bytes, gives back text. counts: reason -> how many so far."""
 
     def __init__(
-        self, holders: Holders, judged_at: str, kind: Kind | None = None, column: str | None = None
+        self,
+        holders: Holders,
+        suppressed: SuppressedNumbers,
+        judged_at: str,
+        kind: Kind | None = None,
+        column: str | None = None,
     ) -> None:
         """judged_at: the moment of the verdicts, RFC 3339. kind and column: found by the first lines where None."""
         self.counts: Counter[str] = Counter()
-        self._holders, self._kind, self._column = holders, kind, column
+        self._holders, self._suppressed = holders, suppressed
+        self._kind, self._column = kind, column
         self._origin = Origin(holders.version, judged_at)
         self._lines, self._first = Lines(), list[str]()
         self._format: Format | None = None
@@ -68,7 +75,7 @@ class ListJudge:
     def _judged(self, format_: Format, lines: list[str]) -> str:
         records = format_.read(lines)
         numbers = parse_all(records.numbers)
-        verdicts = self._holders.blocks.judge(numbers)
+        verdicts = self._holders.blocks.judge(numbers, self._suppressed.among(numbers))
         self.counts.update(verdicts.counts())
         tails = self._tails
         keys = _keys(verdicts)

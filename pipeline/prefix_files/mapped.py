@@ -6,6 +6,7 @@ from functools import partial
 from pipeline.prefix_files import lines
 from pipeline.prefix_files.lines import ALL_BLOCKS, Claim, Format, Line
 
+NAME = "CSV by --map"
 REQUIRED = ("npa", "nxx", "carrier")
 FIELDS = (*REQUIRED, "blocks", "country", "state", "timezone", "line_type", "rate_center")
 DELIMITERS = ",;\t|"
@@ -51,7 +52,7 @@ def mapped_format(header: list[str], delimiter: str, columns: Mapping[str, str],
             how = "has twice" if column in header else "does not have"
             raise ValueError(f'--map {field}={column}: the header {how} "{column}"; it has {", ".join(header)}')
     return Format(
-        name="CSV by --map",
+        name=NAME,
         delimiter=delimiter,
         encodings=(encoding,),
         columns=tuple(header),

@@ -1,5 +1,7 @@
 """Suppressed numbers are never given out, and an installation for fiction gives out nothing else."""
 
+import csv
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,10 @@ from embedded import Kafka, Postgres
 from pipeline.prefix_build import PrefixRow
 from schemas.identity import task_id
 from tests.fix_installation import Installation, make_small_installation
+from tests.gateway.api.conftest import MakeClient, client
 from tests.processes import wait_until
+
+__all__ = ["client"]
 
 FICTION = {"area_code": "509", "fictional": True, "quantity": 100, "on_shortfall": "partial"}
 
@@ -75,8 +80,10 @@ def test_a_suppressed_number_is_never_generated(fresh_installation: Installation
     assert "list.txt" in stats
 
 
-def test_validation_says_of_a_number_that_it_is_suppressed(installation: Installation) -> None:
-    """In lists and in tasks, by everybody's list and by that of the user who asks; taken off, it is valid again."""
+def test_validation_says_of_a_number_that_it_is_suppressed(
+    installation: Installation, client: MakeClient, tmp_path: Path
+) -> None:
+    """In lists, files and tasks, by everybody's list and the asking user's; taken off, it is valid again."""
     reasons = "SELECT validation_reason, count(*) FROM phone_numbers WHERE task_id = %s GROUP BY 1 ORDER BY 2"
     with installation.worker("validates-suppressed"):
         body = installation.request("val", quantity=20, area_code="502")
@@ -93,11 +100,28 @@ def test_validation_says_of_a_number_that_it_is_suppressed(installation: Install
 
         assert found("val", numbers=numbers[:3]) == {"suppressed": 2, "valid": 1}
         assert found("zed", numbers=numbers[:3]) == {"suppressed": 1, "valid": 2}
+        file = tmp_path / "numbers.txt"
+        file.write_text("".join(f"{number}\n" for number in numbers[:3]))
+
+        def in_file(*options: str) -> list[str]:
+            done = installation.run("validate", str(file), "--out", "-", *options)
+            return [row["validation_reason"] for row in csv.DictReader(done.stdout.splitlines())]
+
+        def uploaded(user: str) -> dict[str, int]:
+            answer = client(user).post("/api/validate-file/", content=file.read_bytes())
+            counts: dict[str, int] = json.loads(answer.headers["Numberline-Verdicts"])
+            return counts
+
+        assert in_file() == ["suppressed", "valid", "valid"]
+        assert in_file("--user", "val") == ["suppressed", "suppressed", "valid"]
+        assert in_file("--shipped") == ["valid"] * 3
+        assert uploaded("val") == {"suppressed": 2, "valid": 1}
+        assert uploaded("zed") == {"suppressed": 1, "valid": 2}
         task = task_id("val", body["request_id"])
         assert found("val", task_id=task) == {"suppressed": 2, "valid": 18}
         assert installation.rows(reasons, task) == [("suppressed", 2), ("valid", 18)]
         assert installation.run("suppress", "remove", numbers[0]).returncode == 0
-        assert found("zed", numbers=numbers[:3]) == {"valid": 3}
+        assert found("zed", numbers=numbers[:3]) == uploaded("zed") == {"valid": 3}
 
 
 def test_a_change_that_was_cut_short_is_sent_by_the_next(installation: Installation) -> None:

@@ -183,6 +183,7 @@ def test_misuse_is_told_at_once(bare: Installation, run: Run, tmp_path: Path) ->
         (("--map", "npa=a"), "Invalid value for '--map': nxx, carrier must be named"),
         (("--new-area-code", "12"), "12 must be three digits, the first 2 to 9"),
         (("--encoding", "klingon"), "klingon is no encoding that Python knows"),
+        (("--encoding", "latin-1"), "--encoding is for a file with --map: the other formats have theirs"),
     ):
         done = run("prefixes", "import", str(mine), *arguments)
         assert done.returncode == 2

@@ -123,7 +123,7 @@ def written(path: Path, content: bytes) -> Path:
         ),
         (
             lambda p: write(p, [OWN_HEADER, OWN_LINE, OWN_LINE.replace("ACME", "Téléphone")], "latin-1"),
-            "broken: line 3 is not UTF-8\nSave it as UTF-8, or name its encoding with --encoding.",
+            "broken: line 3 is not UTF-8\nSave it as UTF-8.",
         ),
         (
             lambda p: written(p, b"%PDF-1.7\n" + bytes(range(256)) * 10),

@@ -16,6 +16,7 @@ from pipeline.lists.format import COLUMNS
 from pipeline.lists.judge import Kind, ListJudge
 from pipeline.lists.lines import MAX_LINE_BYTES
 from pipeline.prefix_build import block_bits
+from pipeline.suppress import SuppressedNumbers
 from tests.pipeline.data import ROWS
 
 IN_A_RATE_CENTER = replace(ROWS[0], blocks=block_bits("0"), rate_center="San Francisco")
@@ -34,7 +35,7 @@ VALID = "true,valid,VERIZON WIRELESS,wireless,CA,US,America/Los_Angeles"
 
 def judged(data: bytes, kind: Kind | None = None, column: str | None = None, block: int = 1 << 20) -> str:
     """The whole output."""
-    judge = ListJudge(HOLDERS, AT, kind, column)
+    judge = ListJudge(HOLDERS, SuppressedNumbers(), AT, kind, column)
     parts = [judge.feed(data[at : at + block]) for at in range(0, len(data), block)]
     return "".join([*parts, judge.end()])
 
@@ -152,7 +153,7 @@ def test_blocks_of_any_size_give_the_same(rows: list[tuple[str, str]], block: in
 
 def test_counts_are_of_all_records() -> None:
     """More records than are looked at for the format."""
-    judge = ListJudge(HOLDERS, AT)
+    judge = ListJudge(HOLDERS, SuppressedNumbers(), AT)
     for _ in range(3):
         judge.feed(b"4152000000\n4155550123\n" * 5_000)
     judge.end()
