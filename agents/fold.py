@@ -1,4 +1,4 @@
-"""batch_counts -> user_counts: what the store counted batch by batch, added up in PostgreSQL, beside the steps.
+"""count_changes -> user_counts: what store and judge have changed, added up in PostgreSQL, beside the steps.
 
 The sum of both is exact at every moment; folding keeps the part that a query adds up itself small.
 """
@@ -8,8 +8,8 @@ import asyncio
 from agents.database import Database
 from agents.delivery import Delivery
 
-PAUSE_SECONDS = 2.0
-MOST_BATCHES = 1_000
+PAUSE_SECONDS = 0.5
+MOST_CHANGES = 1_000
 LOCK = 0x6E756D62  # any number that nothing else locks: one worker folds at a time
 
 # rows are locked in one order, and a row deleted is a row added: all of it or nothing
@@ -17,8 +17,8 @@ FOLD = """
 WITH turn AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(%s) AS ours
 ), taken AS (
-    DELETE FROM batch_counts
-    WHERE (SELECT ours FROM turn) AND batch_id IN (SELECT batch_id FROM batch_counts ORDER BY batch_id LIMIT %s)
+    DELETE FROM count_changes
+    WHERE (SELECT ours FROM turn) AND change_id IN (SELECT change_id FROM count_changes ORDER BY change_id LIMIT %s)
     RETURNING user_id, counts
 )
 INSERT INTO user_counts (user_id, attribute, value, count)
@@ -44,5 +44,5 @@ class Fold:
 
     async def once(self) -> None:
         """Fold the oldest rows, after all batches that wait to be stored."""
-        async with self._database.connection(MOST_BATCHES * 10_000) as connection:
-            await connection.execute(FOLD, (LOCK, MOST_BATCHES))
+        async with self._database.connection(MOST_CHANGES * 10_000) as connection:
+            await connection.execute(FOLD, (LOCK, MOST_CHANGES))

@@ -39,7 +39,7 @@ WITH marker AS (
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (task_id, batch_no) DO NOTHING RETURNING batch_id, user_id
 ), counted AS (
-    INSERT INTO batch_counts (batch_id, user_id, counts) SELECT batch_id, user_id, %s::jsonb FROM marker
+    INSERT INTO count_changes (user_id, counts) SELECT user_id, %s::jsonb FROM marker
 )
 """
 INSERT_MARKER = f"{MARKER} SELECT batch_id FROM marker"
@@ -69,7 +69,7 @@ class Store:
             numbers, prefix_ids = columns(batch)
         prefixes = await self._prefixes.of(batch.area_code, batch.prefix_version, record.partition)
         with pure():
-            row = marker(batch, counts_of(prefix_ids, prefixes))
+            row = marker(batch, counts_of(prefix_ids, prefixes, batch.verdict))
         started = time.perf_counter()
         count = await self._delivery.within_deadline(
             self._stored(batch, row, numbers, prefix_ids), "commit of PostgreSQL"

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from agents.database import Connection, Database
 from agents.delivery import pure
 from agents.held import Versions, held_numbers
+from agents.tally import OF_BATCHES, OF_NUMBERS, recounted
 from pipeline.errors import BatchImpossible
 from pipeline.judge import COUNTRY, JudgedNumber, judge_held
 from pipeline.metrics import WorkerMetrics
@@ -102,11 +103,12 @@ class VerdictStore:
                 changed |= mine & (then.of(stored) != now.of(found.prefix_ids))
             with pure():
                 judged = judge_held(of_batch, numbers, found, changed)
-            await connection.execute(MARK_BATCHES, (blocks.version, judged.batch_ids, judged.verdicts))
-            await connection.execute(DELETE_EXCEPTIONS, (judged.batch_ids,))
-            if judged.numbers:
-                exceptions = (judged.numbers, judged.of_batch, judged.reasons, judged.prefix_ids)
-                await connection.execute(INSERT_EXCEPTIONS, (blocks.version, *exceptions))
+            async with recounted(connection, OF_BATCHES, judged.batch_ids):
+                await connection.execute(MARK_BATCHES, (blocks.version, judged.batch_ids, judged.verdicts))
+                await connection.execute(DELETE_EXCEPTIONS, (judged.batch_ids,))
+                if judged.numbers:
+                    exceptions = (judged.numbers, judged.of_batch, judged.reasons, judged.prefix_ids)
+                    await connection.execute(INSERT_EXCEPTIONS, (blocks.version, *exceptions))
             return await self._update_marker(connection, planned, run_batch, judged.counts)
 
     async def numbers(
@@ -122,20 +124,18 @@ class VerdictStore:
             if held:
                 await connection.execute(LOCK_BATCHES, (sorted(set(held.values())),))
                 upserted = [by_number[number] for number in sorted(held)]
-                await connection.execute(
-                    UPSERT_VERDICTS,
-                    (
-                        batch.prefix_version,
-                        [row.number for row in upserted],
-                        [held[row.number] for row in upserted],
-                        [row.reason for row in upserted],
-                        [-1 if row.prefix_id is None else row.prefix_id for row in upserted],
-                        [row.source for row in upserted],
-                        [row.external.line_type for row in upserted],
-                        [row.external.carrier for row in upserted],
-                        [row.external.error for row in upserted],
-                    ),
+                columns = (
+                    [row.number for row in upserted],
+                    [held[row.number] for row in upserted],
+                    [row.reason for row in upserted],
+                    [-1 if row.prefix_id is None else row.prefix_id for row in upserted],
+                    [row.source for row in upserted],
+                    [row.external.line_type for row in upserted],
+                    [row.external.carrier for row in upserted],
+                    [row.external.error for row in upserted],
                 )
+                async with recounted(connection, OF_NUMBERS, sorted(held)):
+                    await connection.execute(UPSERT_VERDICTS, (batch.prefix_version, *columns))
             unknown = [batch.kind == IDS and row.number not in held for row in rows]
             if batch.kind != HELD:
                 async with connection.cursor().copy(COPY_RUN) as copy:

@@ -13,12 +13,7 @@ from gateway.api.services import Using
 router = APIRouter(tags=["numbers"])
 UNKNOWN = "unknown"  # of numbers that have no such attribute
 
-# one statement: all of it at one moment
-COUNTS = """
-SELECT attribute, value, count FROM number_counts WHERE user_id = %(user)s
-UNION ALL
-SELECT 'verdict', reason, sum(count)::bigint FROM verdict_counts WHERE user_id = %(user)s GROUP BY reason
-"""
+COUNTS = "SELECT attribute, value, count FROM number_counts WHERE user_id = %(user)s"
 
 
 @router.get(
@@ -31,11 +26,11 @@ async def statistics(reading: Reading, services: Using, query: Annotated[Whose, 
     """How many numbers you hold: exact, also of tasks that are running."""
     user = await reading.of(query)
     rows = await services.database.rows(COUNTS, {"user": user})
-    by: dict[str, dict[str | None, int]] = {}
+    by: dict[str, dict[str, int]] = {}
     for row in rows:
         by.setdefault(row["attribute"], {})[row["value"]] = row["count"]
     verdicts = by.get("verdict", {})
-    total, unvalidated, valid = sum(verdicts.values()), verdicts.get(None, 0), verdicts.get("valid", 0)
+    total, unvalidated, valid = sum(verdicts.values()), verdicts.get("", 0), verdicts.get("valid", 0)
     counts: dict[str, Any] = {
         "total": total,
         "valid": valid,
@@ -43,6 +38,6 @@ async def statistics(reading: Reading, services: Using, query: Annotated[Whose, 
         "unvalidated": unvalidated,
     }
     for attribute in ("state", "carrier", "line_type", "area_code"):
-        found = sorted(by.get(attribute, {}).items(), key=lambda one: (-one[1], one[0] or ""))
+        found = sorted(by.get(attribute, {}).items(), key=lambda one: (-one[1], one[0]))
         counts[f"by_{attribute}"] = {value or UNKNOWN: count for value, count in found}
     return JSONResponse(counts)

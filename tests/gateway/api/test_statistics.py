@@ -6,10 +6,12 @@ import uuid
 from collections import Counter
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
 from agents.fold import FOLD, LOCK
+from agents.tally import OF_NUMBERS, recounted
 from tests.fix_installation import Installation
 from tests.gateway.api.conftest import MakeClient
 from tests.gateway.api.test_numbers import generated
@@ -17,6 +19,15 @@ from tests.gateway.api.test_submission import GENERATE, ended
 from tests.processes import wait_until
 
 PARTS = ("state", "carrier", "line_type", "area_code")
+NUMBERS = "SELECT number_value FROM phone_numbers WHERE user_id = %s ORDER BY batch_id, number_value LIMIT 40"
+JUDGE = """
+INSERT INTO verdicts (number, batch_id, reason, prefix_id, prefix_version, source)
+SELECT number_value, batch_id, %(reason)s, CASE WHEN row_number() OVER () <= 15 THEN -1 ELSE (
+    SELECT prefix_id FROM prefixes WHERE state = 'TX' ORDER BY prefix_id LIMIT 1
+) END, 1, 'internal'
+FROM phone_numbers WHERE number_value = ANY(%(numbers)s)
+ON CONFLICT (number) DO UPDATE SET reason = excluded.reason, prefix_id = excluded.prefix_id
+"""
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -35,6 +46,12 @@ def counted(installation: Installation, user: str) -> dict[str, Any]:
         "unvalidated": verdicts[None],
         **{f"by_{name}": dict(found) for name, found in zip(PARTS, by, strict=True)},
     }
+
+
+def validated(client: httpx.Client, **fields: Any) -> None:
+    """A validation to its end."""
+    begun = client.post("/api/validate-numbers-enhanced/", json=fields).raise_for_status().json()
+    assert ended(client, begun["status_url"])["status"] == "completed"
 
 
 def test_statistics_are_what_sql_counts(installation: Installation, client: MakeClient) -> None:
@@ -84,7 +101,7 @@ def test_folding_changes_no_count(installation: Installation, client: MakeClient
         await asyncio.gather(*(fold() for _ in range(4)))
 
     def unfolded() -> int:
-        ((count,),) = installation.rows("SELECT count(*) FROM batch_counts WHERE user_id = %s", user)
+        ((count,),) = installation.rows("SELECT count(*) FROM count_changes WHERE user_id = %s", user)
         asyncio.run(all_at_once())
         assert oda.get("/api/statistics/").json() == before
         return int(count)
@@ -100,21 +117,48 @@ def test_a_number_counts_for_its_newest_holder(installation: Installation, clien
     """As the view shows it: by a verdict that found another holder of its block, or none any more."""
     user = f"pam-{uuid.uuid4().hex[:8]}"
     pam = client(user)
-    generated(pam, quantity=100, area_code="402")
-    with psycopg.connect(installation.settings.database_url.get_secret_value()) as connection:
-        connection.execute(
-            """
-            INSERT INTO verdicts (number, batch_id, reason, prefix_id, prefix_version, source)
-            SELECT number_value, batch_id, 'valid', CASE WHEN row_number() OVER () <= 15 THEN -1 ELSE (
-                SELECT prefix_id FROM prefixes WHERE state = 'TX' ORDER BY prefix_id LIMIT 1
-            ) END, 1, 'internal'
-            FROM phone_numbers WHERE user_id = %s LIMIT 40
-            """,
-            (user,),
-        )
+    task = generated(pam, quantity=100, area_code="402")
+    numbers = [number for (number,) in installation.rows(NUMBERS, user)]
+    url = installation.settings.database_url.get_secret_value()
+
+    async def judged(reason: str) -> None:
+        """As the step judge does it, but for where the verdicts come from."""
+        async with (
+            await psycopg.AsyncConnection.connect(url) as connection,
+            recounted(connection, OF_NUMBERS, numbers),
+        ):
+            await connection.execute(JUDGE, {"numbers": numbers, "reason": reason})
+
+    asyncio.run(judged("valid"))
     found = pam.get("/api/statistics/").json()
     assert found == counted(installation, user)
     assert (found["by_state"]["TX"], found["by_state"]["unknown"], found["valid"]) == (25, 15, 40)
+    asyncio.run(judged("unassigned_block"))
+    found = pam.get("/api/statistics/").json()
+    assert found == counted(installation, user)
+    assert (found["valid"], found["invalid"], found["unvalidated"]) == (0, 40, 60)
+    validated(pam, task_id=task)
+    found = pam.get("/api/statistics/").json()
+    assert found == counted(installation, user)
+    assert (found["valid"], "TX" in found["by_state"]) == (100, False)
+
+
+def test_a_validation_changes_the_counts_by_verdict(installation: Installation, client: MakeClient) -> None:
+    """Of whole tasks, of single numbers by their ids, and of a list in which one's own numbers are."""
+    user = f"quy-{uuid.uuid4().hex[:8]}"
+    quy = client(user)
+    task = generated(quy, quantity=300, states=["NE", "IA"], batch_size=100)
+    fictional = generated(quy, quantity=20, area_code="402", fictional=True)
+    numbers = [number for (number,) in installation.rows(NUMBERS, user)]
+    validated(quy, ids=numbers[:30])
+    assert quy.get("/api/statistics/").json() == counted(installation, user)
+    validated(quy, numbers=[str(number) for number in numbers[20:40]] + ["+1 402 555 0199", "none"])
+    assert quy.get("/api/statistics/").json() == counted(installation, user)
+    for one in (task, fictional, task):
+        validated(quy, task_id=one)
+    found = quy.get("/api/statistics/").json()
+    assert found == counted(installation, user)
+    assert (found["valid"], found["invalid"], found["unvalidated"]) == (300, 20, 0)
 
 
 def test_a_user_without_numbers_has_none(client: MakeClient) -> None:
