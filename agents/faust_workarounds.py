@@ -43,6 +43,7 @@ def install() -> None:
     _f11_deliver_without_tasks()
     _f12_subscribe_no_more_at_the_end()
     _f12_take_no_assignment_without_our_topics()
+    _f14_take_back_what_nobody_waits_for()
     read_every_header()
     install.done = True  # type: ignore[attr-defined]
 
@@ -331,6 +332,27 @@ def _topics_assigned(assignment: bytes) -> set[str] | None:
     if not (user_data := ConsumerProtocol.ASSIGNMENT.decode(assignment).user_data):
         return None
     return set(ClientMetadata.loads(PartitionAssignor._decompress(user_data)).topic_groups)
+
+
+def _f14_take_back_what_nobody_waits_for() -> None:
+    """F14: a fetch that begins before a rebalance goes on for up to a second. Where it ends after the seek to the
+    committed offsets and before the flow is resumed, what it took is dropped, and the position is behind it: those
+    records are never delivered, and the next commit moves past them as well.
+
+    Here, in the thread of the consumer, such records are put back: nothing else moves the position meanwhile.
+    """
+    fetch = driver.AIOKafkaConsumerThread._fetch_records
+
+    async def _fetch_records(self: Any, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        records = await fetch(self, consumer, *args, **kwargs)
+        wanted = self.consumer._get_active_partitions() if self.consumer.flow_active else ()
+        for partition in [one for one in records if one not in wanted]:
+            dropped = records.pop(partition)
+            if partition in consumer.assignment():
+                consumer.seek(partition, dropped[0].offset)
+        return records
+
+    driver.AIOKafkaConsumerThread._fetch_records = _fetch_records
 
 
 class App(faust.App):

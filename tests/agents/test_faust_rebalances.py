@@ -1,4 +1,4 @@
-"""The workarounds for what Faust does at a rebalance and at the end (F8 to F10, F12)."""
+"""The workarounds for what Faust does at a rebalance and at the end (F8 to F10, F12, F14)."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from typing import Any
 
 import mode
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from faust.transport.drivers import aiokafka as driver
 
@@ -22,6 +22,7 @@ F1, F8 = faust_workarounds._f1_commit_only_what_is_acked, faust_workarounds._f8_
 F9 = faust_workarounds._f9_leave_though_static
 F12_AT_THE_END = faust_workarounds._f12_subscribe_no_more_at_the_end
 F12_AT_THE_START = faust_workarounds._f12_take_no_assignment_without_our_topics
+F14 = faust_workarounds._f14_take_back_what_nobody_waits_for
 
 
 # F8: the last commit
@@ -288,3 +289,58 @@ async def test_f12_members_of_a_group_that_is_not_fausts_join_as_ever(kafka_serv
                 await stack.enter_async_context(member)
             while sorted(len(member.assignment()) for member in members_) != [1, 1]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+
+
+# F14: a fetch that outlives a rebalance
+
+
+@pytest.fixture
+async def reader(kafka_server: Kafka, namespace: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of one partition, at its beginning."""
+    await create_topics(kafka_server.bootstrap_servers, namespace, 1, 1)
+    partition = TopicPartition(topics.topic_name(namespace, topics.BATCHES), 0)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=kafka_server.bootstrap_servers, auto_offset_reset="earliest", fetch_max_wait_ms=50
+    ) as consumer:
+        consumer.assign([partition])
+        assert await consumer.position(partition) == 0
+        yield consumer
+
+
+async def _position_after(kafka: Kafka, reader: AIOKafkaConsumer, active: bool, flow: bool) -> tuple[int, int]:
+    """A fetch waits, what is wanted changes, then a record comes: how many are taken, and the position."""
+    (partition,) = reader.assignment()
+    live = {partition}
+    faust_consumer = SimpleNamespace(flow_active=True, _get_active_partitions=lambda: live)
+    fetching = asyncio.create_task(
+        driver.AIOKafkaConsumerThread._fetch_records(
+            SimpleNamespace(consumer=faust_consumer), reader, frozenset(live), timeout=30
+        )
+    )
+    await asyncio.sleep(0)
+    live, faust_consumer.flow_active = ({partition} if active else set()), flow
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers) as producer:
+        await producer.send_and_wait(partition.topic, b"record", partition=0)
+    taken = await fetching
+    return sum(map(len, taken.values())), await reader.position(partition)
+
+
+@pytest.mark.parametrize(("active", "flow"), [(True, False), (False, True)], ids=["flow stopped", "paused"])
+@pytest.mark.parametrize(("patches", "after"), [((), (1, 1)), ((F14,), (0, 0))], ids=["Faust's own", "ours"])
+async def test_f14_what_nobody_waits_for_is_put_back(
+    kafka_server: Kafka,
+    reader: AIOKafkaConsumer,
+    active: bool,
+    flow: bool,
+    patches: tuple[Callable[[], None], ...],
+    after: tuple[int, int],
+) -> None:
+    """Faust's own takes it, though it drops it, and stands behind it: it is never delivered."""
+    with faust_with(*patches):
+        assert await _position_after(kafka_server, reader, active, flow) == after
+
+
+async def test_f14_what_is_waited_for_is_delivered(kafka_server: Kafka, reader: AIOKafkaConsumer) -> None:
+    """A fetch that outlives a whole rebalance may deliver what is ours again."""
+    with faust_with(F14):
+        assert await _position_after(kafka_server, reader, active=True, flow=True) == (1, 1)
