@@ -9,6 +9,7 @@ SUPPRESSED_OVER_PLAIN = 1.2  # x, of the same task with nothing suppressed
 CAPACITY_MILLISECONDS = 100.0  # of one call for the whole country
 TOLD_MILLISECONDS = 1000.0  # how old its figures are
 WORKER_MEGABYTES = 500.0  # 10**6 bytes, with 10 million numbers given out
+STATISTICS_MILLISECONDS = 50.0  # of a call, 95 % of them
 BARE_DELIVERIES_OVER_GATEWAY = 1 / 0.7  # x: at least 0.7 of the deliveries of a bare broadcast server
 GATEWAY_MEMORY_OVER_BARE = 1.3  # x, of its memory a connection
 VALIDATE_HELD_MICROSECONDS = 5.0  # µs a number: 200,000 a second, of a held million end to end

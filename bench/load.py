@@ -89,6 +89,10 @@ class Load:
         self._delivered += ended
         return ended
 
+    def count(self, delivered: Delivered) -> None:
+        """A task that was submitted by other means, and has ended."""
+        self._delivered.append(delivered)
+
     def settle(self) -> Account:
         """The account of the tasks since the last one, held against the rows that PostgreSQL has."""
         tasks, self._delivered = self._delivered, []

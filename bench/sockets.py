@@ -112,6 +112,24 @@ def _whole_frames(buffer: bytes) -> tuple[int, int]:
     return frames, at
 
 
+FLOOD_FRAMES = 200  # written at once
+
+
+async def flood(clients: "Clients", payload: bytes) -> None:
+    """One client that sends as many frames as are taken, and comes again whenever it is closed; until cancelled."""
+    while True:
+        try:
+            client = await clients.one()
+            while not client.transport.is_closing():
+                for _ in range(FLOOD_FRAMES):
+                    client.send_text(payload)
+                await asyncio.sleep(0)
+                if client.transport.get_write_buffer_size() > 1 << 20:
+                    await asyncio.sleep(0.01)
+        except (BenchError, OSError):  # refused at once: its budget is used up
+            await asyncio.sleep(0.01)
+
+
 class Clients:
     """Clients of one server. greets: whether it sends a first message by itself."""
 

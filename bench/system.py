@@ -133,18 +133,33 @@ def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterat
             incidents.clear()  # from here on they end because they are told to
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """Another gateway: its process id, and where it listens."""
+
+    pid: int
+    port: int
+    http_port: int
+
+
 @contextlib.contextmanager
-def gateway_process(system: System, settings: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """Another gateway with settings of its own beside those of the system, ready: its process id and port."""
-    port = free_port()
-    own = {variable("gateway_port"): str(port), variable("http_port"): "0", variable("metrics_port"): "0"}
+def gateway_process(system: System, settings: dict[str, str]) -> Iterator[Gateway]:
+    """Another gateway with settings of its own beside those of the system, ready."""
+    port, http_port = _distinct_ports(2)
+    own = dict(
+        zip(
+            map(variable, ("gateway_port", "http_port", "metrics_port")),
+            (str(port), str(http_port), "0"),
+            strict=True,
+        )
+    )
     log = system.gateway.log.with_name(f"gateway-{port}.log")
     process = ManagedProcess("another gateway", "gateway", own | settings, log, system.incidents.append)
     with contextlib.ExitStack() as stack:
         stack.callback(process.stop)
         process.start()
         _wait(system, lambda: bool(_get(f"http://127.0.0.1:{port}/readyz")))
-        yield process.pid, port
+        yield Gateway(process.pid, port, http_port)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from gateway.limits import LimitReached, Limits
 
 CLOSE_SECONDS = 5.0  # for the closing handshake; then the connection is cut
 SEND_BUFFER_BYTES = 1 << 16  # of the kernel, which would let megabytes wait for each slow reader
+READ_BYTES = 1 << 12  # at once: small frames are many, and are dealt with before others get their turn
 MOST_REASON_BYTES = 123  # RFC 6455, section 5.5
 
 
@@ -42,6 +43,7 @@ class ClientSocket(ServerConnection):
         """A TCP connection; too many of one address that never send a handshake are cut."""
         super().connection_made(transport)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own transports
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if not self._limits.opened(self.peer):
             self.transport.abort()

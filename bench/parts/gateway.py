@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,9 +13,9 @@ from bench.floors.broadcast import bare_server
 from bench.part import Bench, Measured, Part
 from bench.results import Figure
 from bench.sizes import Sizes
-from bench.sockets import Arrivals, Clients, RawClient
+from bench.sockets import Arrivals, Clients, RawClient, flood
 from bench.stats import percentile, quotients
-from bench.system import gateway_process
+from bench.system import Gateway, gateway_process
 from numberline.setup.topics import create_topics
 from pipeline.settings import variable
 from pipeline.tokens import TokenRules, sign
@@ -23,14 +23,20 @@ from schemas import codec, topics
 from schemas.events import TaskProgress
 from schemas.identity import task_id
 
-USER = "bench-gateway"
+USER, FLOODER = "bench-gateway", "bench-flooder"
 NAMESPACE = "numberline-bench-gateway"
 KIBIBYTE, GIBIBYTE = 1024, 2**30
 HALF_LOAD_SECONDS = 3.0
 PACE_SECONDS = 0.01
 SETTLE_SECONDS = 1.0  # a connection holds for a first message at first
 WIDE = ("max_connections", "max_connections_of_user", "max_connections_of_address")
+LIMITS: Mapping[str, str] = {}
+NO_LIMITS = {
+    variable(f"messages_per_minute{of}"): most
+    for of, most in (("", "1000000"), ("_of_user", "10000000"), ("_of_address", "10000000"))
+}
 PAYLOAD = b"x" * 450
+ASK = b'{"type":"get_active_tasks"}'  # a frame of a client that floods: each is parsed, and would be answered
 
 METHOD = (
     "A gateway of its own on a progress topic of its own, and a bare server of the same library (`bench/floors/`) "
@@ -45,6 +51,9 @@ METHOD = (
     "done. Storm: connections opened evenly over one second, each timed from connect to its first message.",
     "Slow readers: connections that take nothing, while messages come until some wait for each of them; growth of "
     "VmRSS over them, and then the p99 of a reading client of the same user, over its p99 without them.",
+    "Flood: one client of another user that sends frames as fast as they are taken, each a question, and connects "
+    "again whenever it is closed for it; the p99 of a reading client over its p99 alone. Once with the limits as "
+    "they are without a setting, and once without any.",
 )
 
 
@@ -128,8 +137,8 @@ async def _repetition(bench: Bench, producer: AIOKafkaProducer) -> Values:
     def topic() -> Topic:
         return Topic(producer, topics.topic_name(NAMESPACE, topics.PROGRESS))
 
-    with _gateway(bench) as (pid, clients):
-        await _connections(pid, clients, count, values, "gateway")
+    with _gateway(bench) as (gateway, clients):
+        await _connections(gateway.pid, clients, count, values, "gateway")
         rate = await _deliveries(clients, topic(), bench.sizes.messages, values, "gateway")
         await _half_load(clients, topic(), rate, values, "gateway")
         await clients.close()
@@ -144,12 +153,18 @@ async def _repetition(bench: Bench, producer: AIOKafkaProducer) -> Values:
         await bare.close()
         await control.close()
         bench.advance()
-    with _gateway(bench) as (pid, clients):
-        await _slow_readers(pid, clients, topic(), bench.sizes, values)
+    with _gateway(bench) as (gateway, clients):
+        await _slow_readers(gateway.pid, clients, topic(), bench.sizes, values)
         await clients.close()
         bench.advance()
-    with _gateway(bench, deflate=True) as (pid, clients):
-        await _connections(pid, clients, count, values, "deflate")
+    for kind, limits in (("limited", LIMITS), ("unlimited", NO_LIMITS)):
+        with _gateway(bench, limits=limits) as (gateway, clients):
+            flooding = _clients(bench, gateway.port, FLOODER)
+            await _flooded(clients, flooding, topic(), bench.sizes, values, kind)
+            await clients.close()
+        bench.advance()
+    with _gateway(bench, deflate=True) as (gateway, clients):
+        await _connections(gateway.pid, clients, count, values, "deflate")
         await _deliveries(clients, topic(), bench.sizes.messages, values, "deflate")
         await clients.close()
         bench.advance()
@@ -157,15 +172,22 @@ async def _repetition(bench: Bench, producer: AIOKafkaProducer) -> Values:
 
 
 @contextlib.contextmanager
-def _gateway(bench: Bench, deflate: bool = False) -> Iterator[tuple[int, Clients]]:
+def _gateway(
+    bench: Bench, deflate: bool = False, limits: Mapping[str, str] = LIMITS
+) -> Iterator[tuple[Gateway, Clients]]:
     environment = {
+        **limits,
         variable("namespace"): NAMESPACE,
         variable("websocket_compression"): str(int(deflate)),
         **{variable(name): "100000" for name in WIDE},
     }
-    token = sign(TokenRules.of(bench.system.settings), USER, time.time(), 24 * 3600)
-    with gateway_process(bench.system, environment) as (pid, port):
-        yield pid, Clients(port, f"/ws/tasks/{USER}/", token, greets=True, deflate=deflate)
+    with gateway_process(bench.system, environment) as gateway:
+        yield gateway, _clients(bench, gateway.port, USER, deflate)
+
+
+def _clients(bench: Bench, port: int, user: str, deflate: bool = False) -> Clients:
+    token = sign(TokenRules.of(bench.system.settings), user, time.time(), 24 * 3600)
+    return Clients(port, f"/ws/tasks/{user}/", token, greets=True, deflate=deflate)
 
 
 async def _connections(pid: int, clients: Clients, count: int, values: Values, kind: str) -> None:
@@ -223,6 +245,25 @@ async def _slow_readers(pid: int, clients: Clients, topic: Topic, sizes: Sizes, 
     values["slow KiB"] = (procfs.memory(pid).resident - before) * procfs.MEGABYTE / KIBIBYTE / sizes.connections
 
 
+async def _flooded(
+    clients: Clients, flooding: Clients, topic: Topic, sizes: Sizes, values: Values, kind: str
+) -> None:
+    """One client that reads, alone and beside one that floods."""
+    await clients.one()
+    await asyncio.sleep(SETTLE_SECONDS)
+    arrivals = clients.count_anew()
+    await _paced(arrivals, topic, sizes.slow_messages // 4)
+    values[f"{kind} alone p99"] = percentile(arrivals.waits, 99) * 1000
+    running = asyncio.create_task(flood(flooding, ASK))
+    await asyncio.sleep(SETTLE_SECONDS)
+    arrivals = clients.count_anew()
+    await _paced(arrivals, topic, sizes.slow_messages // 4)
+    values[f"{kind} flooded p99"] = percentile(arrivals.waits, 99) * 1000
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await flooding.close()
+
+
 async def _paced(arrivals: Arrivals, topic: Topic, messages: int) -> None:
     for _ in range(messages):
         arrivals.sent.append(time.perf_counter())
@@ -267,6 +308,9 @@ def _figures(found: dict[str, list[float]], sizes: Sizes) -> tuple[Figure, ...]:
         figure(f"{sizes.connections:,} slow readers, memory each", "KiB", of("slow KiB")),
         figure("a reading client's p99 beside them over alone", "x", quotients(of("beside p99"), of("alone p99"))),
         figure("a reading client's p99 beside them", "ms", of("beside p99")),
+        figure("p99 beside a flood over alone", "x", quotients(of("limited flooded p99"), of("limited alone p99"))),
+        figure("p99 beside a flood", "ms", of("limited flooded p99")),
+        figure("p99 beside a flood without limits", "ms", of("unlimited flooded p99")),
     )
 
 
@@ -274,4 +318,4 @@ def _title(sizes: Sizes) -> str:
     return f"{sizes.connections:,} WebSocket connections to one gateway"
 
 
-PART = Part("gateway", _title, lambda sizes, repeat: 4 * repeat, measure)
+PART = Part("gateway", _title, lambda sizes, repeat: 6 * repeat, measure)

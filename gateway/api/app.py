@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.address import networks_of
-from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, upload, validate
+from gateway.api import capacity, generate, numbers, page, problems, statistics, tasks, upload, validate, verdicts
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
@@ -81,7 +81,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services = services
-    for part in (generate, validate, tasks, numbers, statistics, capacity, upload, page):
+    for part in (generate, validate, tasks, verdicts, numbers, statistics, capacity, upload, page):
         app.include_router(part.router)
     page.serve_files(app)
     problems.install(app)

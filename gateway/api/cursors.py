@@ -7,8 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-SECOND = {"tasks": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "numbers": re.compile(r"[0-9]{11}")}
-_FORM = re.compile(r"(tasks|numbers) (after|before) (-?[0-9]{1,15}) ([0-9a-f-]{1,36})")
+SECOND = {
+    "tasks": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "numbers": re.compile(r"[0-9]{11}"),
+    "validations": re.compile(r"-"),
+}
+_FORM = re.compile(r"(tasks|numbers|validations) (after|before) (-?[0-9]{1,15}) ([0-9a-f-]{1,36})")
 
 Row = TypeVar("Row")
 
@@ -25,7 +29,7 @@ class CursorUnknown(ValueError):
 class Cursor:
     """A place in a list, and whether the page lies before it. first, second: the key of a row.
 
-    tasks: created_at in ms, task_id; numbers: batch_id, number.
+    tasks: created_at in ms, task_id; numbers: batch_id, number; validations: position, a hyphen.
     """
 
     kind: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from gateway.api.cursors import Cursor, Page, page_of
+from gateway.api.models import Number
 from gateway.database import Database
 from pipeline.views import in_milliseconds, rfc3339
 
@@ -16,31 +17,7 @@ MOST_AT_ONCE = 200_000  # numbers that one query looks through: more each time, 
 MOST_SEARCHED = 500_000  # numbers that are looked through for one page; it may then be short, and has a next
 CHUNK_NUMBERS = 20_000  # of an export, in memory at once
 
-COLUMNS: tuple[LiteralString, ...] = (
-    "number",
-    "area_code",
-    "exchange",
-    "carrier",
-    "state",
-    "country",
-    "timezone",
-    "line_type",
-    "is_valid",
-    "validation_reason",
-    "validation_source",
-    "validated_at",
-    "task_id",
-    "user_id",
-    "project_id",
-    "prefix_data_version",
-    "created_at",
-    "number_value",
-    "block",
-    "rate_center",
-    "external_line_type",
-    "external_carrier",
-    "external_error",
-)
+COLUMNS: tuple[LiteralString, ...] = tuple(Number.model_fields)
 # condition -> the parameter that it is about; a parameter that is not given leaves its condition out
 OF_BATCHES: dict[LiteralString, str] = {
     "task_id = %(task)s": "task",

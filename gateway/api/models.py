@@ -105,6 +105,38 @@ class NumberPage(BaseModel):
     previous: str | None = Field(description="URL of the page before")
 
 
+class Verdict(BaseModel):
+    """The verdict on a number of a list, as in the view validations."""
+
+    position: int = Field(description="place in the list, from 0")
+    given: str | None = Field(description="as it was given; null of ids")
+    number: str | None = Field(description="E.164; null of what is no North American number")
+    duplicate_of: int | None = Field(description="first position of the same number in the list")
+    is_valid: bool
+    validation_reason: str
+    validation_source: str
+    validated_at: str
+    carrier: str | None
+    line_type: str | None
+    state: str | None
+    country: str | None
+    timezone: str | None
+    rate_center: str | None
+    block: str | None
+    prefix_data_version: int
+    external_line_type: str | None
+    external_carrier: str | None
+    external_error: str | None
+
+
+class VerdictPage(BaseModel):
+    """Verdicts, in the order in which the numbers were given."""
+
+    results: list[Verdict]
+    next: str | None = Field(description="URL of the next page")
+    previous: str | None = Field(description="URL of the page before")
+
+
 class Statistics(BaseModel):
     """How many numbers a user holds; `unknown` counts those that have no such attribute."""
 

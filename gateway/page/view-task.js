@@ -2,14 +2,18 @@
 
 import { announce, field, h, number } from "./dom.js";
 import { openFile, readExport } from "./download.js";
+import { pagedTable } from "./paged-table.js";
 import { taskState, titleOf } from "./view-tasks.js";
 
 const COLUMNS = [
   ["number", "Number"], ["carrier", "Operating company"], ["line_type", "Line type"], ["state", "State"],
   ["rate_center", "Rate centre"], ["timezone", "Time zone"], ["validation_reason", "Verdict"],
 ];
+const VERDICTS = [
+  ["given", "Given"], ["number", "Number"], ["validation_reason", "Verdict"], ["carrier", "Operating company"],
+  ["line_type", "Line type"], ["state", "State"], ["rate_center", "Rate centre"],
+];
 const LARGE = 200_000;
-const ROWS = 50;
 
 export function taskView(root, page, taskId) {
   const title = h("h1", {});
@@ -26,8 +30,8 @@ export function taskView(root, page, taskId) {
       rows = numbersSection(page, task);
       root.append(rows.section);
     } else if (task.type === "validate" && task.result_data && !rows) {
-      rows = { reload() {} };
-      root.append(reasonsSection(task.result_data));
+      rows = verdictsSection(page, task);
+      root.append(reasonsSection(task.result_data), rows.section);
     }
   };
   let stored = -1;
@@ -48,58 +52,39 @@ export function taskView(root, page, taskId) {
 }
 
 function numbersSection(page, task) {
-  const filters = h("form", { class: "filters", onsubmit: (event) => (event.preventDefault(), reload()) },
+  const filters = [
     field("Area code", h("input", { name: "area_code", inputmode: "numeric", maxlength: 3 })),
     field("State", h("input", { name: "state", maxlength: 2 })),
     field("Operating company", h("input", { name: "carrier" })),
     field("Line type", h("select", { name: "line_type" }, h("option", { value: "" }, "any"),
       ["wireless", "voip", "landline", "pager"].map((type) => h("option", {}, type)))),
-    h("div", { class: "actions" }, h("button", { class: "quiet" }, "Filter")));
-  const body = h("tbody");
-  const note = h("p", { class: "hint", role: "status" });
-  const back = h("button", { type: "button", class: "quiet", onclick: () => load(links.previous) }, "Previous page");
-  const forth = h("button", { type: "button", class: "quiet", onclick: () => load(links.next) }, "Next page");
-  const formats = ["csv", "ndjson", "txt"].map((format) =>
-    h("button", { type: "button", onclick: () => download(format) }, `Download ${format.toUpperCase()}`));
-  const section = h("section", { class: "card", "aria-labelledby": "numbers-title" },
-    h("h2", { id: "numbers-title" }, "Numbers"), filters,
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers of the task" },
-      h("table", {}, h("thead", {}, h("tr", {}, COLUMNS.map(([, head]) => h("th", { scope: "col" }, head)))), body)),
-    note, h("div", { class: "actions" }, back, forth), h("div", { class: "actions" }, formats));
-  let links = {};
-  const chosen = () => Object.fromEntries([...new FormData(filters)].filter(([, value]) => value));
-
-  async function load(url) {
-    try {
-      const { results, next, previous } = await page.api.get(url);
-      links = { next, previous };
-      body.replaceChildren(...results.map((row) => h("tr", {}, COLUMNS.map(([name]) => h("td", {}, row[name] ?? "")))));
-      note.textContent = results.length ? `${number.format(results.length)} numbers on this page` : "No number matches.";
-    } catch (problem) {
-      note.textContent = problem.message;
-    }
-    back.disabled = !links.previous;
-    forth.disabled = !links.next;
-  }
-
-  const reload = () => load(`/api/tasks/${task.task_id}/numbers/?${new URLSearchParams({ ...chosen(), limit: ROWS })}`);
+  ];
+  const rows = pagedTable(page, `/api/tasks/${task.task_id}/numbers/`, "Numbers", COLUMNS, filters);
+  rows.section.append(h("div", { class: "actions" }, ["csv", "ndjson", "txt"].map((format) =>
+    h("button", { type: "button", onclick: () => download(format) }, `Download ${format.toUpperCase()}`))));
 
   async function download(format) {
     try {
       const file = await openFile(`numbers-${task.task_id}.${format}`, task.quantity > LARGE);
-      const query = { ...chosen(), format, task_id: task.task_id };
-      const show = (lines) => (note.textContent = `${number.format(lines)} lines read …`);
-      const lines = await readExport(page.api, query, file.write, show);
+      const query = { ...rows.chosen(), format, task_id: task.task_id };
+      const lines = await readExport(page.api, query, file.write, (count) => rows.say(`${number.format(count)} lines read …`));
       await file.close();
-      note.textContent = `${number.format(lines)} lines saved`;
-      announce(note.textContent);
+      rows.say(`${number.format(lines)} lines saved`);
+      announce(`${number.format(lines)} lines saved`);
     } catch (problem) {
-      note.textContent = `The download ended early: ${problem.message}`;
+      rows.say(`The download ended early: ${problem.message}`);
     }
   }
 
-  reload();
-  return { section, reload };
+  return rows;
+}
+
+/** The verdicts on a list, number by number; on numbers that are held they show with the numbers. */
+export function verdictsSection(page, task) {
+  const reasons = Object.keys(task.result_data.reasons).sort();
+  const filters = [field("Verdict", h("select", { name: "reason" }, h("option", { value: "" }, "any"),
+    reasons.map((reason) => h("option", {}, reason))))];
+  return pagedTable(page, `/api/tasks/${task.task_id}/validations/`, "Each number", VERDICTS, filters);
 }
 
 export function reasonsSection(result) {

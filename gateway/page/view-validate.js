@@ -2,7 +2,7 @@
 
 import { announce, clearProblem, h, number, showProblem } from "./dom.js";
 import { hasEnded } from "./tasks.js";
-import { reasonsSection } from "./view-task.js";
+import { reasonsSection, verdictsSection } from "./view-task.js";
 import { taskState } from "./view-tasks.js";
 
 const MOST_A_REQUEST = 10_000;
@@ -29,7 +29,7 @@ export function validateView(root, page) {
     shown.state.update(task);
     if (hasEnded(task) && task.result_data && !shown.done) {
       shown.done = true;
-      shown.card.append(reasonsSection(task.result_data));
+      shown.card.after(reasonsSection(task.result_data), verdictsSection(page, task).section);
     }
   };
   page.tasks.addEventListener("change", changed);

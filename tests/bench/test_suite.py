@@ -56,8 +56,19 @@ def test_rows_asked_for_reported_and_stored_agree(
             tasks = connection.execute(query).fetchone()
     assert dict(os.environ) == before
 
-    names = ["million", "latency", "mixed", "validation", "suppressed", "capacity", "memory", "pure", "gateway"]
-    assert [part.name for part in results.parts] == names
+    names = [
+        "million",
+        "latency",
+        "mixed",
+        "validation",
+        "suppressed",
+        "capacity",
+        "http",
+        "memory",
+        "pure",
+        "gateway",
+    ]
+    assert [part.name for part in results.parts] == [*names, "memory", "pure", "gateway"]
     assert results.disagreeing == ()
     accounts = [part.account for part in results.parts]
     assert all(account.asked == account.reported == account.stored for account in accounts)
@@ -84,6 +95,7 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("suppressed", 1.2),
         ("capacity", 100),
         ("capacity", 1000),
+        ("http", 50),
         ("memory", 500),
         ("gateway", 1 / 0.7),
         ("gateway", 1.3),

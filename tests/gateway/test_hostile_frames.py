@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.client_socket import READ_BYTES, ClientSocket
 from tests.gateway.events import token
 from tests.gateway.harness import PATIENCE_SECONDS, Gateway, connected
 
@@ -134,3 +135,21 @@ async def test_noise_leaves_the_gateway_as_it_was(gateway: Gateway, caplog: pyte
                 await noisy.send(os.urandom(1 + 40 * number))
         assert await other.before_pong() == []
     assert "Traceback" not in caplog.text
+
+
+async def test_a_flood_is_read_in_small_pieces_so_that_others_get_their_turn(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read at once is also parsed and answered at once: 7,000 pings would fit into what asyncio takes."""
+    sizes: list[int] = []
+    receive = ClientSocket.data_received
+
+    def received(self: ClientSocket, data: bytes) -> None:
+        sizes.append(len(data))
+        receive(self, data)
+
+    monkeypatch.setattr(ClientSocket, "data_received", received)
+    async with wire(gateway.port) as one:
+        await one.send(frame(PING) * 7_000)
+        assert await one.close_code() == 4429
+    assert max(sizes) <= READ_BYTES

@@ -23,6 +23,7 @@ def reads(task: str) -> list[str]:
         f"/api/tasks/{task}/",
         f"/api/tasks/{task}/progress/",
         f"/api/tasks/{task}/numbers/",
+        f"/api/tasks/{task}/validations/",
         "/api/numbers/?limit=3",
         f"/api/numbers/export?format=txt&task_id={task}",
         "/api/statistics/",

@@ -225,6 +225,12 @@ def test_a_pasted_list_and_a_dropped_file_are_judged(installation: Installation,
     verdicts = page.get_by_role("region", name="Verdicts").first
     expect(verdicts.get_by_role("row", name="not_a_number 1")).to_be_visible()
     expect(verdicts.get_by_role("row", name="fictional 1")).to_be_visible()
+    each = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name="Given"))
+    expect(each.get_by_role("row", name="nonsense not_a_number")).to_be_visible()
+    page.get_by_role("combobox", name=re.compile("^Verdict")).select_option("fictional")
+    page.get_by_role("button", name="Filter").click()
+    expect(each.get_by_role("row", name="nonsense")).to_have_count(0)
+    expect(each.get_by_role("row", name="+1 402 555 0100 +14025550100 fictional")).to_be_visible()
     dropped = page.evaluate_handle(
         "() => { const files = new DataTransfer();"
         'files.items.add(new File(["+14025550100,NE\\nwrong,\\nworse,\\n"], "list.csv")); return files; }'
