@@ -43,6 +43,10 @@ class Client:
         """Send a request; returns when the broker has acknowledged it."""
         await submit(self._settings, self._producer, request)
 
+    async def resume(self, position: str) -> None:
+        """Ask for all that came after a position that a message had."""
+        await self._socket.send(json.dumps({"type": "resume", "position": position}))
+
     async def next_message(self) -> dict[str, Any] | None:
         """What the gateway says next, None when it is silent for a while.  Raises NotReachable."""
         try:

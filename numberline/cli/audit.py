@@ -64,7 +64,9 @@ def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> N
     with database(load_settings()) as connection, connection.cursor(row_factory=dict_row) as cursor:
         query = SELECT + "ORDER BY at DESC, record_id LIMIT %(limit)s"
         rows = cursor.execute(query, {**filters, "limit": limit}).fetchall()
-    table = Table("when", "who", "what", "of", "outcome", "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("when", "who", "what", "of", "outcome", ""):
+        table.add_column(title, no_wrap=title in ("when", "of"))  # a part of a task's id helps nobody
     for row in rows:
         about = str(row["details"].get("message") or row["details"].get("source") or "").partition("\n")[0]
         when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
@@ -76,7 +78,11 @@ def _export(filters: dict[str, Any], out: str, format_: str) -> None:
     target = nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")  # noqa: SIM115
     errors = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
-    with database(load_settings()) as connection, target as file, Progress(*columns, console=errors) as bar:
+    with (
+        database(load_settings()) as connection,
+        target as file,
+        Progress(*columns, console=errors, transient=True) as bar,
+    ):
         shown, count = bar.add_task(f"writing {out}", total=None), 0
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if format_ == "csv":

@@ -100,22 +100,6 @@ def test_tasks_lists_and_cancel_ends_them(installation: Installation) -> None:
     assert "no task 00000000-0000-0000-0000-000000000000 is known" in unknown.stderr
 
 
-@pytest.mark.usefixtures("worker")
-def test_verify_says_of_each_part_that_it_works(installation: Installation) -> None:
-    """Exit 0 and a line a part."""
-    done = installation.run("verify")
-    assert done.returncode == 0, done.stdout
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["works"] * 3
-
-
-def test_verify_fails_where_a_part_does_not_answer(installation: Installation) -> None:
-    """Exit 1 and what to do, for a broker that is not there."""
-    done = installation.run("verify", **NOWHERE)
-    assert done.returncode == 1
-    assert done.stdout.count("FAILS") == 3
-    assert "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS" in done.stdout
-
-
 def test_generate_says_what_to_start_where_nothing_runs(installation: Installation) -> None:
     """Exit 1 with the command that starts everything, without a stack trace."""
     done = installation.run("generate", "-n", "10", "--user", "cli", **NOWHERE)

@@ -1,0 +1,59 @@
+"""`numberline verify` on a running installation, and on one in which something is wrong."""
+
+import json
+
+import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from numberline.setup.newest import newest_migration
+from numberline.verify.check import outcomes
+from numberline.verify.checks import all_checks
+from tests.fix_installation import Installation
+
+NOWHERE = {"NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "NUMBERLINE_GATEWAY_PORT": "1"}
+
+
+def test_each_part_works(installation: Installation) -> None:
+    """Exit 0 and a line a part; for programs as JSON."""
+    with installation.worker("verified"):
+        done = installation.run("verify")
+        told = json.loads(installation.run("verify", "--json").stdout)
+    assert done.returncode == 0, done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["works"] * 13
+    assert "works   topics         15 topics, 4 partitions each, 1 copy" in done.stdout
+    assert "works   cancel         a task cancelled before it came ended without a number" in done.stdout
+    assert told["works"] is True
+    assert [one["check"] for one in told["checks"]][-5:] == [
+        *("generation", "validation", "refusal", "cancel"),
+        "resumed socket",
+    ]
+
+
+def test_what_needs_a_server_that_is_away_is_not_tried(installation: Installation) -> None:
+    """Exit 1 and what to do, for a broker that is not there; what needs it is not tried."""
+    done = installation.run("verify", **NOWHERE)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("fails   broker         the Kafka broker 127.0.0.1:1 cannot be reached: ")
+    assert "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS" in lines[1]
+    assert "skipped topics         needs broker" in lines
+    assert "skipped generation     needs ledger, worker, gateway" in lines
+
+
+async def test_what_is_wrong_with_topics_and_tables_is_told(small_installation: Installation) -> None:
+    """A setting that somebody changed, an upgrade without init, no worker; each with its remedy."""
+    settings = small_installation.settings
+    name = f"{settings.namespace}.batches"
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "1000"})])
+    await admin.close()
+    with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    found = {one.check: one for one in await outcomes(all_checks(), settings, lambda _: None)}
+    assert f"{name} retention.ms=1000, not 1209600000" in found["topics"].found
+    assert found["topics"].remedy.startswith("Set them back with Kafka's kafka-configs")
+    assert found["tables"].found == f"migration 0001, and this numberline needs {newest_migration()}"
+    assert "Run `numberline init`" in found["tables"].remedy
+    assert (found["ledger"].status, found["gateway"].status) == ("skipped", "works")
