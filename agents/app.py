@@ -45,7 +45,7 @@ REBALANCE_SECONDS = 10.0
 def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
     """The Faust application of a worker with all steps. partitions: the installation's one count."""
     faust_workarounds.install()
-    app = _build_app(settings, partitions)
+    app = _build_app(settings, partitions, metrics)
     producers: list[StepProducer] = []
     limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
     handoffs: dict[topics.Topic, Handoff] = {}
@@ -74,7 +74,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     )
     catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
     quotas = Quotas(database)
-    tasks, ledger, prefix_table = (_table(app, name, partitions) for name in topics.TABLES)
+    tasks, ledger, prefix_table = (_table(app, name, partitions, metrics) for name in topics.TABLES)
     load, enrich_, store_ = delivery("load"), delivery("enrich"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
     judge, versions = delivery("judge"), Versions(database)
@@ -123,9 +123,10 @@ def _lookups(settings: Settings) -> LookupClient | None:
     return LookupClient(provider, settings.lookup_rate, settings.lookup_timeout_seconds)
 
 
-def _build_app(settings: Settings, partitions: int) -> Any:
+def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
     return faust_workarounds.App(
         settings.namespace,
+        monitor=faust_workarounds.Monitor(metrics.commits.inc),
         version=1,  # the application's id is then the namespace, without a suffix
         broker="kafka://" + settings.kafka_bootstrap_servers.replace(",", ";"),
         broker_client_id=settings.worker_id,  # what the broker's tools show of a member of the group
@@ -153,8 +154,8 @@ def _build_app(settings: Settings, partitions: int) -> Any:
     )
 
 
-def _table(app: Any, name: str, partitions: int) -> faust_workarounds.Table:
-    return app.tables.add(  # type: ignore[no-any-return]
+def _table(app: Any, name: str, partitions: int, metrics: WorkerMetrics) -> faust_workarounds.Table:
+    table: faust_workarounds.Table = app.tables.add(
         faust_workarounds.Table(
             app,
             name=name,
@@ -165,3 +166,5 @@ def _table(app: Any, name: str, partitions: int) -> faust_workarounds.Table:
             options=dict(ROCKSDB_OPTIONS),
         )
     )
+    table.count_bytes = metrics.changelog_bytes.labels(name).inc
+    return table

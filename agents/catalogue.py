@@ -71,6 +71,6 @@ class CatalogueReader:
         if self._log.advance():
             assert self._log.capacity is not None
             version = self._log.capacity.catalogue.version
-            self._metrics.prefix_version.set(version)
+            self._metrics.prefix_data(version, self._log.imported_at)
             self._loaded.set()
             log.info("requests are planned by version %d of the prefix data", version)

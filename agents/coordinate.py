@@ -8,7 +8,7 @@ from agents.loads import Loads
 from agents.unions import Unions
 from pipeline import audit
 from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
-from pipeline.metrics import WorkerMetrics
+from pipeline.metrics import WorkerMetrics, size_of
 from pipeline.task import Task
 from pipeline.validation import batch_key, without_numbers
 from schemas import codec, events, topics
@@ -69,7 +69,7 @@ class Coordinate:
             task = decision.after
             if task.ended:
                 known.pop(prefix, None)
-                self._metrics.tasks_ended.labels(task.status).inc()
+                self._count_end(task, record)
                 return await self._write_end(record, prefix, key, event, task, decision)
             fact = fact_of(event, record.timestamp, decision.sent_before)
             await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
@@ -110,6 +110,13 @@ class Coordinate:
         writes.append(self._table.put(prefix + b"end", end))
         await self._delivery.written(*writes)
         await self._shorten(record, prefix, task)
+
+    def _count_end(self, task: Task, record: Record) -> None:
+        self._metrics.tasks_ended.labels(task.status).inc()
+        if task.submitted is not None and task.status == "completed":
+            kind = "validate" if isinstance(task.submitted, events.ValidationSubmitted) else "generate"
+            seconds = max(0, record.timestamp - task.submitted.requested_at) / 1000
+            self._metrics.task_seconds.labels(kind, size_of(task.submitted.plan.quantity)).observe(seconds)
 
     async def _clean_up(self, record: Record, prefix: bytes, task: Task) -> None:
         """On a replay: delete and write again, for the local store may be ahead of the changelog (F5)."""

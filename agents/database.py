@@ -34,6 +34,7 @@ class Database:
             name="numberline-worker",
             kwargs={"autocommit": True, "application_name": "numberline-worker"},
         )
+        metrics.watch_pool(self._pool.get_stats)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -183,6 +183,8 @@ class Delivery:
                 f"{variable('dead_letter_limit')} sets how many are too many.",
             ) from error
         told = dead_letters.batch_failed(record.topic.removeprefix(f"{self._namespace}."), record.headers, error)
+        if told:
+            self._metrics.batches.labels("failed").inc()
         await self.send(
             self.dead_letter(name, record, error),
             *([task_event(told, batch_headers(told))] if told else []),

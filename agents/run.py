@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+from importlib.metadata import version
 
 import faust
 import uvloop
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from agents.app import build_worker
 from agents.preflight import preflight
 from agents.session import with_session_of_the_broker
+from agents.table_files import watch_tables
 from pipeline.errors import NeedsPerson, RefusedToStart
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, variable
@@ -25,6 +27,7 @@ def run_worker(settings: Settings, migration: str) -> None:
     partitions = asyncio.run(preflight(settings, migration))
     settings = asyncio.run(with_session_of_the_broker(settings))
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     serve_metrics(registry, settings)
     directory = settings.state_dir.absolute() / "workers" / settings.worker_id
     directory.mkdir(parents=True, exist_ok=True)
@@ -32,7 +35,10 @@ def run_worker(settings: Settings, migration: str) -> None:
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = build_worker(settings, partitions, WorkerMetrics(registry))
+    metrics = WorkerMetrics(registry)
+    metrics.build.info({"version": version("numberline"), "process": "worker"})
+    watch_tables(metrics, directory)
+    app = build_worker(settings, partitions, metrics)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )

@@ -93,6 +93,7 @@ class Store:
                 "ledger_conflict",
                 f"PostgreSQL holds a number of this batch already: {error.diag.message_detail}",
             ) from error
+        self._metrics.batches.labels("stored").inc()
         self._metrics.numbers.labels("stored").inc(len(numbers))
         return len(numbers)
 
@@ -121,6 +122,7 @@ class Store:
                 f"the batch is stored with area code and count {row}, "
                 f"and came again with ({batch.area_code}, {batch.count})",
             )
+        self._metrics.batches.labels("repeated").inc()
         return batch.count
 
 

@@ -1,5 +1,6 @@
 """What steps derive from the facts of a table and keep in memory, for one generation of the consumer group."""
 
+import time
 from typing import Any, Generic, TypeVar
 
 from pipeline.metrics import WorkerMetrics
@@ -30,17 +31,25 @@ class Unions(Generic[K, V]):
 def forget_at_rebalances(app: Any, metrics: WorkerMetrics, *unions: Unions[Any, Any]) -> None:
     """Drop the unions when partitions are revoked, and again when recovery has changed the tables."""
 
+    without_since: float | None = time.monotonic()
+
     def forget() -> None:
         for union in unions:
             union.forget()
 
     async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
+        nonlocal without_since
+        without_since = without_since or time.monotonic()
         metrics.rebalances.inc()
         metrics.ready.set(0)
         forget()
 
     async def complete(sender: Any, **kwargs: Any) -> None:
+        nonlocal without_since
         metrics.ready.set(1)
+        if without_since is not None:
+            metrics.recovery_seconds.observe(time.monotonic() - without_since)
+            without_since = None
         forget()
 
     app.on_partitions_revoked.connect(revoked)

@@ -153,6 +153,7 @@ class VerdictStore:
         """What was written when the batch came first."""
         row = await (await connection.execute(SELECT_MARKER, (batch.task_id, batch.batch))).fetchone()
         assert row is not None  # markers are never deleted
+        self._metrics.batches.labels("repeated").inc()
         return BatchJudged(batch.task_id, batch.user_id, batch.batch, *row)
 
     async def _update_marker(
@@ -167,6 +168,7 @@ class VerdictStore:
         reasons, asked = dict(sorted(counts.items())), dict(lookups or {})
         total = sum(reasons.values()) + errors
         await connection.execute(UPDATE_MARKER, (total, errors, Jsonb(reasons), Jsonb(asked), run_batch))
+        self._metrics.batches.labels("judged").inc()
         self._metrics.numbers.labels("judged").inc(total)
         return BatchJudged(batch.task_id, batch.user_id, batch.batch, total, errors, reasons, asked)
 

@@ -37,6 +37,10 @@ class Database:
             kwargs={"autocommit": True, "row_factory": dict_row, **OPTIONS},
         )
 
+    def stats(self) -> dict[str, int]:
+        """The pool's own figures."""
+        return self._pool.get_stats()
+
     async def close(self) -> None:
         """Close all sessions."""
         await self._pool.close()

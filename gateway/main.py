@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -16,8 +17,10 @@ from gateway.api.app import build_app, build_services
 from gateway.archive import Archive
 from gateway.authenticator import build_authenticator
 from gateway.feed import Feed
+from gateway.figures import Figures
 from gateway.health import Health
 from gateway.hub import Hub
+from gateway.lag import GroupLag
 from gateway.origins import Origins
 from gateway.server import GatewayServer, port_refused
 from pipeline.metrics import GatewayMetrics
@@ -73,6 +76,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = GatewayMetrics(registry)
+    metrics.build.info({"version": version("numberline"), "process": "gateway"})
     hub = Hub()
     feed, archive = Feed(settings, hub, metrics), Archive(settings, hub.history)
     origins = Origins(settings)
@@ -105,6 +109,8 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             feed.run(),
             health.run(),
             services.supply.run(),
+            GroupLag(settings, metrics).run(),
+            Figures(services.supply, hub, metrics).run(),
             *([authenticator.key_source.run()] if authenticator.key_source else []),
         )
 

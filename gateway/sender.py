@@ -43,6 +43,7 @@ class Sender:
                 _sent(self._metrics, message.type).inc()
                 return
             self._outbox = self._outbox or Outbox()
+            self._metrics.slow_readers.inc()
             self._writer = asyncio.create_task(self._write(self._outbox))
         assert self._outbox is not None
         try:

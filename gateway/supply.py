@@ -24,6 +24,7 @@ class Supply:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._topics = [topics.topic_name(settings.namespace, topic) for topic in (topics.PREFIXES, topics.USAGE)]
         self.capacity: Capacity | None = None
+        self.imported_at = 0  # of its prefix data, ms since the epoch
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -71,7 +72,7 @@ class Supply:
                     del behind[partition]
             if not behind:
                 found.advance()
-                self.capacity = found.capacity
+                self.capacity, self.imported_at = found.capacity, found.imported_at
                 if self.capacity is not None:
                     self.ready.set()
             await asyncio.sleep(0)

@@ -45,6 +45,10 @@ class TaskMemory:
         self._remember_end(progress, record_time // DAY_MS)
         return True
 
+    def oldest_update(self) -> int | None:
+        """When that active task last moved that has not for longest, ms since the epoch."""
+        return min((one.updated_at for of in self._active.values() for one in of.values()), default=None)
+
     def active(self, user_id: str) -> Iterator[TaskProgress]:
         """The user's active tasks, in the order in which they began."""
         return iter(self._active.get(user_id, {}).values())

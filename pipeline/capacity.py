@@ -67,6 +67,11 @@ class Capacity:
         sums = self.catalogue.sums(filters, area_codes, self._used, self._suppressed_for(user_id))
         return {code: Figures(*counts) for code, counts in sums.items()}
 
+    def by_region(self) -> dict[str, Figures]:
+        """State or province -> its figures, without the fictional numbers."""
+        sums = self.catalogue.sums_by("state", self._used, self._suppressed)
+        return {region: Figures(*counts) for region, counts in sums.items() if region}
+
     def _suppressed_for(self, user_id: str) -> Column:
         """The column of what is suppressed, with a user's own list where there is one."""
         found = self._suppressed

@@ -84,6 +84,16 @@ class Catalogue:
         found = zip(codes, zip(*totals, strict=True), strict=True)
         return {self.area_codes[i]: counts for i, counts in found if counts[0]}
 
+    def sums_by(self, attribute: str, *columns: npt.NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
+        """Each value of an attribute -> how many ordinary numbers have it, and the sum of each column over them."""
+        rows, coded = self._rows, self._rows.attributes[attribute]
+        fits, columns = rows.matching(Filters()), (rows.sizes(Filters()), *columns)
+        totals = [
+            np.bincount(coded.codes[fits], column[fits], len(coded.names)).astype(np.int64).tolist()
+            for column in columns
+        ]
+        return dict(zip(coded.names, zip(*totals, strict=True), strict=True))
+
     def errors(self, wanted: NumberFilters) -> list[FieldError]:
         """What of these filters the data does not know at all, with the nearest names that it does."""
         name = "area_code" if wanted.area_code else "area_codes"

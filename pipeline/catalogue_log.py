@@ -15,6 +15,7 @@ class CatalogueLog:
         self._announced: PrefixCurrent | None = None
         self._usages: dict[str, Usage] = {}  # until there is a catalogue
         self.capacity: Capacity | None = None
+        self.imported_at = 0  # of the current version, ms since the epoch
 
     def take(self, value: bytes) -> None:
         """One record.  Raises codec.CodecError."""
@@ -42,6 +43,7 @@ class CatalogueLog:
             return False
         catalogue = Catalogue(announced.version, [AreaCode(self._blocks[key]) for key in keys])
         self.capacity = known.with_catalogue(catalogue) if known else Capacity(catalogue, self._usages)
+        self.imported_at = announced.imported_at
         self._usages = {}
         self._blocks = {k: blocks for k, blocks in self._blocks.items() if k[0] > announced.version}
         return True

@@ -40,6 +40,7 @@ class Installation:
     settings: Settings
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
+    running: dict[str, Process] = field(default_factory=dict, repr=False)  # by the name of the process
 
     @contextlib.contextmanager
     def worker(self, name: str = "w1", **environment: str) -> Iterator[Process]:
@@ -52,12 +53,14 @@ class Installation:
     def process(self, command: str, name: str, **environment: str) -> Iterator[Process]:
         """A process, ended at last whatever happens."""
         process = Process(command, dict(self.environment) | environment, self.directory / f"{name}.log")
+        self.running[name] = process
         try:
             yield process
         except BaseException:
             print(f"--- end of {process.log}\n{process.log.read_text()[-4000:]}")  # noqa: T201
             raise
         finally:
+            del self.running[name]
             if process.alive():
                 process.stop()
 

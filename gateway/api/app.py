@@ -51,6 +51,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
         raise SettingsInvalid({variable("auth_secret"): text})
     producer = GatewayProducer(settings)
     database = Database(settings.database_url.get_secret_value(), settings.http_database_connections)
+    metrics.watch_pool(database.stats)
     return Services(
         settings,
         hub,

@@ -90,11 +90,12 @@ def main(configuration: dict[str, Any]) -> None:
     faust_workarounds.install()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = _build_app(settings, 1)
+    metrics = WorkerMetrics(CollectorRegistry())
+    app = _build_app(settings, 1, metrics)
     if "web" in without:
         app.conf.web_enabled, app.conf.web_port = True, configuration["web_port"]
         app.conf.web_bind = "127.0.0.1"
-    delivery = Delivery(app, settings.namespace, 1, 20, WorkerMetrics(CollectorRegistry()))
+    delivery = Delivery(app, settings.namespace, 1, 20, metrics)
     kind = WithoutF6 if "f6" in without else faust_workarounds.Table
     table = app.tables.add(
         kind(app, name="tasks", default=None, partitions=1, key_type=bytes, value_type=bytes, options={})

@@ -19,7 +19,7 @@ from gateway.hub import Hub
 from gateway.positions import Position
 from numberline.cli import cli
 from pipeline.errors import StepFailed
-from pipeline.metrics import GatewayMetrics, WorkerMetrics
+from pipeline.metrics import GatewayMetrics, ProcessMetrics, WorkerMetrics
 from pipeline.settings import Settings
 from pipeline.tokens import TokenRules
 from pipeline.verdicts import REASONS
@@ -185,17 +185,27 @@ def test_http_calls() -> None:
     assert shown == described
 
 
-@pytest.mark.parametrize(("table", "kind"), [(0, WorkerMetrics), (1, GatewayMetrics)])
-def test_metrics(table: int, kind: type[WorkerMetrics] | type[GatewayMetrics]) -> None:
-    """Name, type and labels of every metric."""
-    metrics = vars(kind(CollectorRegistry())).values()
-    expected = {}
-    for metric in metrics:
-        (family,) = metric.describe()
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        expected[name] = (family.type, ", ".join(metric._labelnames))
+@pytest.mark.parametrize(("table", "kind"), [*enumerate((ProcessMetrics, WorkerMetrics, GatewayMetrics))])
+def test_metrics(table: int, kind: type[ProcessMetrics]) -> None:
+    """Name, type and labels of every metric; those of both processes once."""
+    expected = described(kind)
+    if kind is not ProcessMetrics:
+        expected = {name: said for name, said in expected.items() if name not in described(ProcessMetrics)}
     rows = list(tables(CONTRACT.section("Metrics")))[table]
     assert {names(row[0])[0]: (row[1], row[2]) for row in rows} == expected
+
+
+def described(kind: type[ProcessMetrics]) -> dict[str, tuple[str, str]]:
+    """Name of a metric, as Prometheus has it -> its type and labels."""
+    found = {}
+    for metric in vars(kind(CollectorRegistry())).values():
+        (family,) = metric.describe()
+        if family.type == "info":
+            found[f"{family.name}_info"] = "gauge", "version, process"
+        else:
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            found[name] = family.type, ", ".join(metric._labelnames)
+    return found
 
 
 def view_columns(view: str) -> list[str]:

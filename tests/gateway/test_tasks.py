@@ -52,3 +52,16 @@ def test_sequences_of_ended_tasks_are_kept_as_long_as_the_topic_keeps_their_reco
     assert not memory.take(progressed(4), later)
     memory.take(ended(2, "failed", task_id=OTHER_TASK), later + DAY_MS)
     assert memory.take(progressed(4), later + DAY_MS)
+
+
+def test_the_task_that_has_not_moved_for_longest_is_known() -> None:
+    """Of the active ones; without any there is none."""
+    memory = TaskMemory()
+    assert memory.oldest_update() is None
+    memory.take(started(), CREATED)
+    memory.take(started(task_id=OTHER_TASK, updated_at=CREATED + 9), CREATED)
+    assert memory.oldest_update() == started().updated_at
+    memory.take(ended(2, "completed"), CREATED)
+    assert memory.oldest_update() == CREATED + 9
+    memory.take(ended(2, "completed", task_id=OTHER_TASK), CREATED)
+    assert memory.oldest_update() is None

@@ -165,3 +165,14 @@ def test_figures_of_area_codes_add_up() -> None:
     assert (one.left, other.left) == (1, 0)
     assert one + other == Figures(15, 13, 3)
     assert one.as_json() == {"exist": 10, "used": 8, "suppressed": 1, "left": 1}
+
+
+def test_regions_are_the_states_of_all_ordinary_numbers() -> None:
+    """Used, suppressed and left of each; together what all area codes have."""
+    capacity = Capacity(CATALOGUE)
+    holdings = Holdings(BitMap([first_number(300), first_number(300) + 1]), Suppressions())
+    capacity.take(holdings.usage("415"))
+    regions, codes = capacity.by_region(), capacity.figures(Filters())
+    assert sum(regions.values(), Figures()) == sum(codes.values(), Figures())
+    assert sum(region.used for region in regions.values()) == 2
+    assert set(regions) == {"CA", "NY", "ON"}

@@ -1,0 +1,92 @@
+"""The metrics of running processes: all of them, clean, and saying what happened."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from schemas import topics
+from tests.fix_installation import Installation
+from tests.processes import get, wait_until
+from tests.prometheus import lint
+
+LAG = "numberline_consumer_lag_records"
+NOBODY_LAGS_ON = {topics.USAGE, topics.DEADLETTERS}
+
+Samples = dict[str, dict[tuple[str, ...], float]]
+
+
+def samples(port: int) -> Samples:
+    """Sample name -> values of its labels, in the order of their names -> value."""
+    found: Samples = {}
+    for family in text_string_to_metric_families(get(f"http://127.0.0.1:{port}/metrics")):
+        for sample in family.samples:
+            values = tuple(value for _, value in sorted(sample.labels.items()))
+            found.setdefault(sample.name, {})[values] = sample.value
+    return found
+
+
+def test_metrics_say_what_happened(small_installation: Installation) -> None:
+    """A generation, a validation and a broken request, as worker and gateway tell of them; promtool is content."""
+    made = small_installation
+    gateway = made.running["gateway"]
+    with made.worker() as worker:
+        generation = made.request("ann", area_code="201", quantity=500, batch_size=100)
+        assert made.ending(generation)["type"] == "task_completed"
+        validation = {"type": "validate", "request_id": "v", "user_id": "ann", "numbers": ["2012000001"]}
+        assert made.ending(validation)["type"] == "task_completed"
+        made.produce(b"{")
+        wait_until(lambda: samples(worker.metrics_port).get("numberline_dead_letters_total"), 30, "dead letter")
+        drained = {(topic.name,): 0.0 for topic in topics.TOPICS if topic not in NOBODY_LAGS_ON}
+        wait_until(lambda: samples(gateway.metrics_port).get(LAG) == drained, 30, "end of lag")
+        wait_until(lambda: samples(gateway.metrics_port).get("numberline_region_numbers"), 30, "figures by region")
+        of_worker, of_gateway = samples(worker.metrics_port), samples(gateway.metrics_port)
+        for process in (worker, gateway):
+            assert lint(get(f"http://127.0.0.1:{process.metrics_port}/metrics")) == ""
+    _worker_says(of_worker)
+    _gateway_says(of_gateway)
+
+
+def _worker_says(said: Samples) -> None:
+    assert said["numberline_worker_ready"] == {(): 1}
+    assert said["numberline_batches_total"] == {("stored",): 5, ("judged",): 1}
+    assert said["numberline_numbers_total"] == {("drawn",): 500, ("stored",): 500, ("judged",): 1}
+    assert said["numberline_task_seconds_count"] == {("10000", "generate"): 1, ("100", "validate"): 1}
+    assert said["numberline_tasks_ended_total"][("completed",)] == 2
+    steps = {step for (step,) in said["numberline_step_seconds_count"]}
+    assert steps == {"intake", "coordinate", "allocate", "enrich", "store", "judge", "project", "load"}
+    assert {step for _, step in said["numberline_dead_letters_total"]} == {"intake"}
+    assert said["numberline_recovery_seconds_count"][()] >= 1
+    assert said["numberline_commits_total"][()] > 0
+    assert all(said["numberline_changelog_bytes_total"][(table,)] > 0 for table in topics.TABLES)
+    assert all(said["numberline_table_disk_bytes"][(table,)] > 0 for table in topics.TABLES)
+    _both_say(said, "worker")
+
+
+def _gateway_says(said: Samples) -> None:
+    regions = said["numberline_region_numbers"]
+    assert {region for region, _ in regions} == {"NJ", "DC"}
+    assert sum(count for (_, status), count in regions.items() if status == "used") == 500
+    assert sum(regions.values()) == 4000
+    assert said["numberline_active_tasks"] == {(): 0}
+    assert said["numberline_active_task_idle_seconds"] == {(): 0}
+    assert said["numberline_consumer_lag_seconds"].keys() == said["numberline_consumer_lag_records"].keys()
+    _both_say(said, "gateway")
+
+
+def _both_say(said: Samples, process: str) -> None:
+    ((name, version),) = said["numberline_build_info"]
+    assert name == process
+    assert version
+    assert set(said["numberline_database_pool_connections"]) == {("idle",), ("busy",)}
+    assert said["numberline_database_pool_waiting"] == {(): 0}
+    assert said["numberline_prefix_data_version"] == {(): 1}
+    assert said["numberline_prefix_data_imported_timestamp_seconds"][()] > 1_700_000_000
+    assert said["process_start_time_seconds"]
+
+
+def test_lag_is_seen_without_a_worker(small_installation: Installation) -> None:
+    """What waits for workers that are not there: the gateway tells, for the broker knows what is committed."""
+    made = small_installation
+    gateway = made.running["gateway"]
+    made.produce(b"{")
+    wait_until(lambda: samples(gateway.metrics_port).get(LAG, {}).get(("requests",)) == 1, 30, "lag")
+    seconds = "numberline_consumer_lag_seconds"
+    wait_until(lambda: samples(gateway.metrics_port)[seconds][("requests",)] > 0, 30, "seconds of lag")
