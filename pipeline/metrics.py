@@ -5,6 +5,7 @@ happens; what only a look can tell is read when it is asked for, or by a slow ti
 """
 
 from collections.abc import Callable, Mapping
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
@@ -20,6 +21,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 def size_of(quantity: int) -> str:
     """The label of a task of so many numbers: the least of SIZES that holds them."""
     return str(next((size for size in SIZES if quantity <= size), SIZES[-1]))
+
+
+def _begin(metric: Counter | Histogram, *labels: tuple[str, ...]) -> None:
+    """Series that are there at 0 from the start: the first event of one that begins with it is no increase."""
+    for values in labels:
+        metric.labels(*values)
 
 
 class ProcessMetrics:
@@ -106,6 +113,11 @@ class WorkerMetrics(ProcessMetrics):
         self.numbers = Counter(
             "numberline_numbers", "Numbers drawn, stored and judged.", ["stage"], registry=registry
         )
+        _begin(self.task_seconds, *product(("generate", "validate"), map(str, SIZES)))
+        _begin(self.requests, *product(("generate", "validate", "cancel"), ("accepted", "refused")))
+        _begin(self.tasks_ended, ("completed",), ("failed",), ("cancelled",))
+        _begin(self.batches, ("stored",), ("judged",), ("repeated",), ("failed",))
+        _begin(self.numbers, ("drawn",), ("stored",), ("judged",))
         self.lookups = Counter(
             "numberline_lookups", "Numbers that a lookup provider was asked about.", ["outcome"], registry=registry
         )
@@ -129,6 +141,7 @@ class WorkerMetrics(ProcessMetrics):
         self.store_retries = Counter(
             "numberline_store_retries", "Transactions tried again, by reason.", ["reason"], registry=registry
         )
+        _begin(self.store_retries, ("blocked",))
         self.rebalances = Counter(
             "numberline_rebalances", "Rebalances this worker took part in.", registry=registry
         )
@@ -190,6 +203,7 @@ class GatewayMetrics(ProcessMetrics):
         self.closes = Counter(
             "numberline_websocket_closes", "Connections closed, by code.", ["code"], registry=registry
         )
+        _begin(self.closes, ("1000",), ("1013",), ("4429",))
         self.authentication_failures = Counter(
             "numberline_authentication_failures",
             "Connections refused, by reason.",

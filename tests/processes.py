@@ -34,7 +34,8 @@ class Process:
     """`numberline COMMAND` with an environment and a metrics port of its own."""
 
     def __init__(self, command: str, environment: Mapping[str, str], log: Path) -> None:
-        self.metrics_port, self.log = free_port(), log
+        self.metrics_port = int(environment.get("NUMBERLINE_METRICS_PORT") or free_port())
+        self.log = log
         own = {"NUMBERLINE_METRICS_PORT": str(self.metrics_port)}
         with log.open("ab") as out:
             self._process = subprocess.Popen(

@@ -133,11 +133,18 @@ class _Observed:
                 present = {name for name, _ in message["headers"]}
                 added = [one for one in (*SECURITY_HEADERS, *extra) if one[0] not in present]
                 message["headers"] = [*message["headers"], *added]
-                self._metrics.http_requests.labels(method, path, str(message["status"])).inc()
-                self._metrics.http_seconds.labels(method, path).observe(time.perf_counter() - began)
+                self._count(method, path, message["status"], began)
             await send(message)
 
-        await self._app(scope, receive, observed)
+        try:
+            await self._app(scope, receive, observed)
+        except Exception:  # a defect, which the framework answers farther out
+            self._count(method, path, 500, began)
+            raise
+
+    def _count(self, method: str, path: str, status: int, began: float) -> None:
+        self._metrics.http_requests.labels(method, path, str(status)).inc()
+        self._metrics.http_seconds.labels(method, path).observe(time.perf_counter() - began)
 
     def _path(self, scope: Scope) -> str:
         """The path of the route; every path that is none is one."""

@@ -3,16 +3,22 @@
 import json
 import re
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from agents.run import DEFAULT_METRICS_PORT
+from deploy.monitoring.rules import JOBS
+from gateway.main import METRICS_PORT
 from schemas import topics
 from tests.deploy.manifests import ROOT, containers, of_kind
 from tests.deploy.test_policies import pinned
+from tests.prometheus import promtool
 
+MONITORING = ROOT / "deploy" / "monitoring"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("numberline:")]
@@ -43,7 +49,16 @@ def test_schema_finds_a_misspelt_key() -> None:
 
 def test_all_processes_are_there() -> None:
     """Two workers, so that one that fails is seen to be replaced."""
-    assert set(SERVICES) == {"kafka", "postgres", "init", "worker-1", "worker-2", "gateway"}
+    assert set(SERVICES) == {
+        "kafka",
+        "postgres",
+        "init",
+        "worker-1",
+        "worker-2",
+        "gateway",
+        "prometheus",
+        "grafana",
+    }
     assert set(OURS) == {"init", "worker-1", "worker-2", "gateway"}
 
 
@@ -121,7 +136,35 @@ def test_named_volumes_are_declared(name: str) -> None:
     """Compose would refuse an unknown one."""
     sources = {volume.partition(":")[0] for volume in SERVICES[name].get("volumes", [])}
     assert {one for one in sources if not one.startswith(".")} <= set(COMPOSE["volumes"])
-    assert all((ROOT / one).is_dir() for one in sources if one.startswith("."))
+    assert all((ROOT / one).exists() for one in sources if one.startswith("."))
+
+
+def test_prometheus_looks_at_all_of_ours() -> None:
+    """Each worker and the gateway, at the ports of their metrics, in the jobs that the rules name."""
+    config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    workers = [f"{name}:{DEFAULT_METRICS_PORT}" for name in OURS if name.startswith("worker")]
+    assert targets == {JOBS["worker"]: workers, JOBS["gateway"]: [f"gateway:{METRICS_PORT}"]}
+    inside = {one.split(":")[1] for one in SERVICES["prometheus"]["volumes"]}
+    assert set(config["rule_files"]) <= inside
+
+
+def test_promtool_takes_the_configuration_of_prometheus(tmp_path: Path) -> None:
+    """With the rules where it looks for them."""
+    text = (MONITORING / "prometheus.yml").read_text()
+    config = tmp_path / "prometheus.yml"
+    config.write_text(text.replace("/etc/prometheus/rules.yaml", str(MONITORING / "rules.yaml")))
+    done = promtool("check", "config", str(config))
+    assert done.returncode == 0, done.stderr
+
+
+def test_grafana_finds_its_data_and_its_dashboards() -> None:
+    """By the names of the services, and below what is mounted."""
+    (source,) = yaml.safe_load((MONITORING / "grafana" / "datasources.yaml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((MONITORING / "grafana" / "dashboards.yaml").read_text())["providers"]
+    mounts = dict(one.split(":")[:2][::-1] for one in SERVICES["grafana"]["volumes"])
+    assert mounts[provider["options"]["path"]] == "./deploy/monitoring/dashboards"
 
 
 def test_servers_are_the_same_as_in_the_small_cluster() -> None:

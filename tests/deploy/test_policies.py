@@ -13,7 +13,7 @@ VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["
 def pinned(image: str) -> bool:
     """Whether an image's tag is a version to its last digit: no latest, no 18."""
     name, _, tag = image.partition(":")
-    version = tag.partition("-")[0].split(".")
+    version = tag.partition("-")[0].removeprefix("v").split(".")
     if name == "numberline":
         return tag == VERSION
     return len(version) >= 2 and all(part.isdigit() for part in version)

@@ -1,0 +1,1 @@
+"""What it takes to run numberline elsewhere; the one part of it that is code writes the monitoring."""

@@ -1,0 +1,1 @@
+"""Rules, alerts and dashboards, written by ``python -m deploy.monitoring`` for compose, Kubernetes and tests."""

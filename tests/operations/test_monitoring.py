@@ -1,0 +1,82 @@
+"""The rules and dashboards as files: in step with the code that writes them, sound, explained, each alert held."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.monitoring.__main__ import HERE, files, runbook_sections
+from deploy.monitoring.dashboards import DASHBOARDS
+from deploy.monitoring.grafana import Dashboard
+from deploy.monitoring.rules import Alert, alerts
+from tests.operations.test_alerts import SEEN
+from tests.prometheus import promtool
+
+UNIT_TESTS = Path(__file__).with_name("rules_test.yaml")
+ALERTS = [pytest.param(alert, id=alert.name) for alert in alerts()]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in files()], ids=lambda path: path.name)
+def test_file_is_in_step(path: Path) -> None:
+    """With the code; `python -m deploy.monitoring` writes it."""
+    assert path.read_text() == dict(files())[path], "run: python -m deploy.monitoring"
+
+
+def test_no_other_dashboards_lie_about() -> None:
+    """One that nobody writes any more."""
+    assert set((HERE / "dashboards").iterdir()) == {path for path, _ in files() if path.suffix == ".json"}
+
+
+def test_promtool_takes_the_rules() -> None:
+    """And finds no rule twice."""
+    done = promtool("check", "rules", str(HERE / "rules.yaml"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_rules_do_what_they_say() -> None:
+    """Fire after so long and not before, with these words; and stay quiet while all is well."""
+    done = promtool("test", "rules", str(UNIT_TESTS))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_alert_is_seen_to_fire(alert: Alert) -> None:
+    """On a running system, or in promtool's tests."""
+    fires = re.findall(r"alertname: (\w+)\n\s+exp_alerts:\n", UNIT_TESTS.read_text())
+    assert alert.name in {*SEEN, *fires}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_alert_says_what_it_takes(alert: Alert) -> None:
+    """Severity, summary, description, and a section of the runbook with what to see and what to do."""
+    assert alert.severity in ("critical", "warning")
+    assert alert.summary.endswith(".")
+    assert alert.description.endswith(".")
+    text = runbook_sections()[alert.name]
+    assert "- See:" in text
+    assert ("†" in text) == (alert.name in SEEN)
+
+
+def test_runbook_has_no_other_alerts() -> None:
+    """Which nobody would ever see."""
+    assert set(runbook_sections()) == {alert.name for alert in alerts()}
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+def test_dashboard_is_explained(dashboard: Dashboard) -> None:
+    """Each panel has a title, description, unit, legends and a way to the runbook; there are variables."""
+    assert len({panel.title for panel in dashboard.panels}) == len(dashboard.panels)
+    for panel in dashboard.panels:
+        assert panel.title
+        assert panel.description.endswith(".")
+        assert panel.unit
+        assert all(legend for _, legend in panel.queries)
+        assert panel.runbook in runbook_sections()
+    made = json.loads((HERE / "dashboards" / f"{dashboard.uid}.json").read_text())
+    assert [variable["name"] for variable in made["templating"]["list"]] == ["source", "instance"]
+    runbook = json.loads((HERE / "dashboards" / "numberline-runbook.json").read_text())
+    titles = {panel["id"]: panel["title"] for panel in runbook["panels"]}
+    for panel, shown in zip(dashboard.panels, made["panels"], strict=True):
+        (link,) = shown["links"]
+        assert titles[int(link["url"].rpartition("=")[2])] == panel.runbook
