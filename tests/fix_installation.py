@@ -60,7 +60,7 @@ class Installation:
             print(f"--- end of {process.log}\n{process.log.read_text()[-4000:]}")  # noqa: T201
             raise
         finally:
-            del self.running[name]
+            self.running.pop(name, None)
             if process.alive():
                 process.stop()
 

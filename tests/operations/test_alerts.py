@@ -165,12 +165,12 @@ def test_faults_are_seen(watched: Watched) -> None:
     assert made.ending(made.request(USER, area_code="202", quantity=1000))["error"]["code"] == "ledger_conflict"
     watched.fires("NumberlineLedgerConflict", "NumberlineCapacityNearlyUsed")
 
-    with psycopg.connect(database) as other, contextlib.suppress(psycopg.OperationalError):
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(database) as other:
         other.execute("LOCK TABLE numbers IN EXCLUSIVE MODE")
         assert made.ending(made.request(USER, area_code="201", quantity=10))["type"] == "task_completed"
     watched.fires("NumberlineStoreBlocked")
 
-    with psycopg.connect(database) as other, contextlib.suppress(psycopg.OperationalError):
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(database) as other:
         other.execute("LOCK TABLE numbers IN EXCLUSIVE MODE")
         made.produce(json.dumps(made.request(USER, area_code="201", quantity=10)).encode())
         wait_until(lambda: watched.prometheus.query("max(numberline_active_tasks) > 0"), SECONDS, "active task")
