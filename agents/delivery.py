@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 from agents.handoff import Handoff
 from agents.producers import StepProducer
-from pipeline import dead_letters
+from pipeline import dead_letters, log_context
 from pipeline.dead_letters import Headers, Limit
 from pipeline.errors import (
     NeedsPerson,
@@ -167,6 +167,7 @@ class Delivery:
     async def attempt(self, name: str, step: Step, record: Record) -> None:
         """Run a step on one record, and count it if it succeeds.  Raises what the step raises."""
         started = time.perf_counter()
+        log_context.CURRENT.set((name, record))
         await step(record)
         self._processed(name).inc()
         self._seconds(name).observe(time.perf_counter() - started)

@@ -194,6 +194,9 @@ class Settings(BaseSettings):
         4, "PostgreSQL connections that a gateway reads by, 1 to 32", ge=1, le=32
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "debug, info, warning or error")
+    log_format: Literal["console", "json"] = _setting(
+        "console", "how worker and gateway log: console, for people, or json, one object a line"
+    )
 
     @classmethod
     def settings_customise_sources(

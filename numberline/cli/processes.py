@@ -52,7 +52,7 @@ def worker() -> None:
     from numberline.setup.newest import newest_migration
 
     settings = load_settings()
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     run_worker(settings, newest_migration())
 
 
@@ -62,7 +62,7 @@ def gateway() -> None:
     from gateway.main import run
 
     settings = load_settings()
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     run(settings)
 
 

@@ -1,0 +1,90 @@
+"""What worker and gateway log: for people or as JSON, with the record that was at work, and no secret."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from agents.delivery import Record
+from numberline.logs import ConsoleLines, JsonLines
+from pipeline import log_context
+from tests.fix_installation import Installation
+from tests.processes import wait_until
+
+RECORD = Record("numberline.numbers", 3, 17, 0, None, None, (("task", b"t-1"), ("batch", b"4")))
+
+
+@pytest.fixture
+def at_work() -> Iterator[None]:
+    """As within a step."""
+    token = log_context.CURRENT.set(("store", RECORD))
+    yield
+    log_context.CURRENT.reset(token)
+
+
+def line(message: str = "it failed") -> logging.LogRecord:
+    """One line of the log."""
+    return logging.LogRecord("agents.store", logging.ERROR, "store.py", 1, message, (), None)
+
+
+@pytest.mark.usefixtures("at_work")
+def test_json_says_which_record_was_at_work() -> None:
+    """Step, topic, partition, offset, task and batch."""
+    said = json.loads(JsonLines().format(line()))
+    assert said.pop("time").endswith("+00:00")
+    assert said == {
+        "level": "error",
+        "logger": "agents.store",
+        "message": "it failed",
+        "step": "store",
+        "topic": "numberline.numbers",
+        "partition": 3,
+        "offset": 17,
+        "task": "t-1",
+        "batch": "4",
+    }
+
+
+@pytest.mark.usefixtures("at_work")
+def test_console_says_it_at_the_end_of_the_line() -> None:
+    """For people."""
+    about = "step=store topic=numberline.numbers partition=3 offset=17 task=t-1 batch=4"
+    assert ConsoleLines().format(line()).endswith(f"ERROR    agents.store: it failed [{about}]")
+
+
+def test_outside_of_steps_there_is_no_record() -> None:
+    """Nor brackets."""
+    assert ConsoleLines().format(line()).endswith("it failed")
+    assert "topic" not in json.loads(JsonLines().format(line()))
+
+
+def test_an_error_is_one_line_with_its_stack_trace() -> None:
+    """However many lines it has."""
+    record = line()
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    (only,) = JsonLines().format(record).splitlines()
+    assert "Traceback" in json.loads(only)["error"]
+
+
+def test_processes_log_json_with_their_records_and_no_secret(small_installation: Installation) -> None:
+    """At debug, while a record fails: each line of ours is an object; password, secret and tokens are in none."""
+    made = small_installation
+    verbose = {"NUMBERLINE_LOG_FORMAT": "json", "NUMBERLINE_LOG_LEVEL": "debug"}
+    log = made.directory / "w1.log"
+    with made.worker(**verbose):
+        made.produce_on("numbers", b"no event", [("task", b"t-1"), ("authorization", b"Bearer a.secret.token")])
+        wait_until(lambda: "cannot process" in log.read_text(), 30, "line of the record")
+    said = [json.loads(text) for text in log.read_text().splitlines() if text.startswith("{")]
+    (failed,) = [one for one in said if "cannot process" in one["message"]]
+    assert failed["step"] == "store"
+    assert failed["topic"] == f"{made.settings.namespace}.numbers"
+    assert failed["task"] == "t-1"
+    assert failed["offset"] == 0
+    assert made.settings.auth_secret is not None
+    secrets = [made.settings.auth_secret.get_secret_value(), "a.secret.token"]
+    assert not [one for one in secrets if one in log.read_text()]
