@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
-OVERLAYS = ("small", "production")
+OVERLAYS = ("small", "production", "operators")
 KUBECTL = shutil.which("kubectl")
 
 Manifest = dict[str, Any]
@@ -43,7 +43,7 @@ def read(folder: Path) -> Iterator[Manifest]:
         yield from read(path) if path.is_dir() else yaml.safe_load_all(path.read_text())
     for made in kustomization.get("configMapGenerator", []):
         data = dict(literal.split("=", 1) for literal in made.get("literals", []))
-        data |= {name: (folder / name).read_text() for name in made.get("files", [])}
+        data |= {Path(name).name: (folder / name).read_text() for name in made.get("files", [])}
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": made["name"]}, "data": data}
 
 

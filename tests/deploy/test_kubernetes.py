@@ -1,11 +1,16 @@
 """The manifests are what Kubernetes takes, and they fit together."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
+from deploy.monitoring.rules import JOBS, groups
+from schemas import topics
 from tests.deploy.manifests import (
     K8S,
     KUBECTL,
@@ -18,9 +23,11 @@ from tests.deploy.manifests import (
     of_kind,
     pod,
     read,
+    settings_of,
     workloads,
 )
 
+CRDS = Path(__file__).with_name("crds")
 EVERY = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in manifests(overlay)]
 VERSIONS = ("1.33.0", kubernetes_validate.latest_version())  # the oldest that the README promises
 
@@ -37,8 +44,75 @@ def test_overlays_build(overlay: str) -> None:
 @pytest.mark.parametrize("manifest", EVERY)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifest_follows_the_schema(manifest: Manifest, version: str) -> None:
-    """Of Kubernetes, strictly: an unknown field is an error."""
-    kubernetes_validate.validate(manifest, version.rpartition(".")[0], strict=True)
+    """Of Kubernetes or of the operator, strictly: an unknown field is an error."""
+    if (schema := custom_schema(manifest)) is not None:
+        schema.validate(manifest)
+    else:
+        kubernetes_validate.validate(manifest, version.rpartition(".")[0], strict=True)
+
+
+def custom_schema(manifest: Manifest) -> Any:
+    """What validates a custom resource; None for what is Kubernetes' own.
+
+    The schema itself is not validated: its patterns are Go's.
+    """
+    group, _, version = manifest["apiVersion"].partition("/")
+    if group not in ("monitoring.coreos.com", "keda.sh"):
+        return None
+    schema = json.loads((CRDS / f"{manifest['kind'].lower()}_{version}.json").read_text())
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_schema_of_an_operator_finds_a_misspelt_key() -> None:
+    """The rule itself."""
+    (scaler,) = of_kind("operators", "ScaledObject")
+    wrong = {**scaler, "spec": {**scaler["spec"], "maxReplicas": 3}}
+    with pytest.raises(jsonschema.ValidationError, match="maxReplicas"):
+        custom_schema(wrong).validate(wrong)
+
+
+def test_what_scales_has_no_count_of_its_own() -> None:
+    """Each apply would set it back; there are never more workers than partitions."""
+    scalers = [*of_kind("operators", "HorizontalPodAutoscaler"), *of_kind("operators", "ScaledObject")]
+    targets = {(one["spec"]["scaleTargetRef"]["kind"], one["spec"]["scaleTargetRef"]["name"]) for one in scalers}
+    scaled = [one for one in workloads("operators") if one["kind"] != "Job"]
+    assert targets == {(one["kind"], one["metadata"]["name"]) for one in scaled}
+    if KUBECTL:
+        assert all("replicas" not in one["spec"] for one in scaled)
+    (workers,) = of_kind("operators", "ScaledObject")
+    settings = settings_of("operators")
+    assert workers["spec"]["maxReplicaCount"] <= int(settings["NUMBERLINE_PARTITIONS"])
+    for trigger in workers["spec"]["triggers"]:
+        asked = trigger["metadata"]
+        assert asked["bootstrapServers"] == settings["NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS"]
+        assert asked["topic"].removeprefix(f"{asked['consumerGroup']}.") in {topic.name for topic in topics.TOPICS}
+    (gateways,) = of_kind("operators", "HorizontalPodAutoscaler")
+    assert gateways["spec"]["minReplicas"] >= 2
+
+
+def test_prometheus_finds_every_pod_with_metrics() -> None:
+    """By a port that workers and gateways have, and with the jobs that the rules name."""
+    (monitor,) = of_kind("operators", "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    watched = [
+        one for one in selected("operators", monitor["spec"]["selector"]) if endpoint["port"] in ports_of(one)
+    ]
+    components = {labels_of(one)["app.kubernetes.io/component"] for one in watched}
+    job = endpoint["relabelings"][0]
+    assert job["targetLabel"] == "job"
+    assert {job["replacement"].replace("$1", one) for one in components} == set(JOBS.values())
+
+
+def test_rules_and_dashboards_are_those_of_everywhere() -> None:
+    """One source, and each dashboard small enough to be applied."""
+    (rule,) = of_kind("operators", "PrometheusRule")
+    assert rule["spec"] == groups()
+    (made,) = [
+        one for one in of_kind("operators", "ConfigMap") if one["metadata"]["name"] == "numberline-dashboards"
+    ]
+    folder = K8S.parent / "monitoring" / "dashboards"
+    assert made["data"] == {path.name: path.read_text() for path in folder.iterdir()}
+    assert sum(map(len, made["data"].values())) < 250_000  # what `kubectl apply` repeats in an annotation
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -97,7 +171,11 @@ def test_budgets_and_spreads_select_their_pods(overlay: str) -> None:
     """A budget or a spread that selects nothing would be silently without effect."""
     budgets = of_kind(overlay, "PodDisruptionBudget")
     held = [name_of(*selected(overlay, one["spec"]["selector"])) for one in budgets]
-    several = [one for one in workloads(overlay) if one["spec"].get("replicas", 1) > 1]
+    several = [
+        one
+        for one in workloads(overlay)
+        if one["spec"].get("replicas", 1) > 1 or (overlay == "operators" and one["kind"] != "Job")
+    ]
     assert sorted(held) == sorted(map(name_of, several))
     for one in several:
         spreads = pod(one)["topologySpreadConstraints"]
