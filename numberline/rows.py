@@ -13,22 +13,8 @@ from agents.preflight import RUN_INIT
 from numberline.errors import NotReachable
 from pipeline.errors import RefusedToStart
 from pipeline.settings import Settings, variable
+from pipeline.views import EXPORTED
 
-COLUMNS = (
-    "number",
-    "area_code",
-    "exchange",
-    "carrier",
-    "line_type",
-    "state",
-    "country",
-    "timezone",
-    "is_valid",
-    "validation_reason",
-    "prefix_data_version",
-    *("rate_center", "block", "validation_source", "validated_at"),
-    *("external_line_type", "external_carrier", "external_error"),
-)
 RUN_COLUMNS = (
     *("position", "given", "number", "duplicate_of", "is_valid", "validation_reason", "validation_source"),
     *("carrier", "line_type", "state", "country", "timezone", "block", "prefix_data_version"),
@@ -47,7 +33,7 @@ def _selected(columns: Sequence[str]) -> str:
 
 # batch by batch, so that rows come in a fixed order without sorting the whole task
 SELECT_TASK = f"""
-SELECT {_selected(COLUMNS)} FROM phone_numbers WHERE task_id = %s
+SELECT {_selected(EXPORTED)} FROM phone_numbers WHERE task_id = %s
 """
 
 
@@ -93,7 +79,7 @@ def write_rows(
     format_: str,
     out: TextIO,
     each: Callable[[int], None],
-    columns: Sequence[str] = COLUMNS,
+    columns: Sequence[str] = EXPORTED,
 ) -> int:
     """Write rows as csv, ndjson or txt (the number alone); how many. each: told of every thousand rows."""
     write = {"csv": lambda file: _csv(file, columns), "ndjson": _ndjson, "txt": _txt}[format_](out)

@@ -6,6 +6,13 @@ from typing import Any
 
 from schemas.events import TaskError, TaskProgress
 
+# columns of the view phone_numbers in a file of numbers, whoever writes it
+EXPORTED = (
+    *("number", "area_code", "exchange", "carrier", "line_type", "state", "country", "timezone"),
+    *("is_valid", "validation_reason", "prefix_data_version", "rate_center", "block", "validation_source"),
+    *("validated_at", "external_line_type", "external_carrier", "external_error"),
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -18,10 +18,10 @@ from bench.results import Figure
 from bench.sizes import MILLION_AREA_CODES, Sizes
 from bench.stats import percentile, quotients
 from bench.system import gateway_process
-from gateway.api.numbers import CSV_COLUMNS
 from numberline.setup.topics import create_topics
 from pipeline.settings import variable
 from pipeline.tokens import TokenRules, sign
+from pipeline.views import EXPORTED
 from schemas import topics
 
 USER = "bench-http"
@@ -40,7 +40,7 @@ METHOD = (
     "each; a 202 waits for the worker's first answer. Floor: the same HTTP server (uvicorn, h11) with one call "
     "that sends its body to Kafka, acks=all, and answers 202; same broker, same clients.",
     f"Pages: {PAGE} numbers of a task of a million, page after page by `next`. Floor: as many rows of the view by "
-    "SQL, one prepared statement, batch by batch.",
+    "SQL, batch by batch.",
     "Export: all of the million as CSV, not compressed. Floor: COPY (SELECT the same columns) TO STDOUT (FORMAT "
     "csv) of the same rows into the suite's process. Memory: growth of the gateway's VmHWM over VmRSS before.",
     "Statistics: of that user, on the idle system, and every 20 ms while another million of the same user is made.",
@@ -142,7 +142,7 @@ def _rows_by_sql(url: str, task: str, samples: int) -> list[float]:
         batches = connection.execute("SELECT batch_id FROM batches WHERE task_id = %s", (task,)).fetchall()
         for number in range(samples):
             started = time.perf_counter()
-            connection.execute(query, (*batches[number % len(batches)], PAGE), prepare=True).fetchall()
+            connection.execute(query, (*batches[number % len(batches)], PAGE), prepare=False).fetchall()
             waits.append(time.perf_counter() - started)
     return waits
 
@@ -173,7 +173,7 @@ def _read_export(port: int, task: str, token: str) -> tuple[int, float]:
 
 
 def _copied(url: str, task: str) -> tuple[int, float]:
-    query = f"COPY (SELECT {', '.join(CSV_COLUMNS)} FROM phone_numbers WHERE task_id = %s) TO STDOUT (FORMAT csv)"
+    query = f"COPY (SELECT {', '.join(EXPORTED)} FROM phone_numbers WHERE task_id = %s) TO STDOUT (FORMAT csv)"
     started, size = time.perf_counter(), 0
     with psycopg.connect(url) as connection, connection.cursor().copy(query, (task,)) as copy:
         for part in copy:

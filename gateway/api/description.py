@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import Header
 from pydantic import BaseModel
 
+from gateway.api.models import Submitted
+
 IDEMPOTENCY = "the same key again, with the same body, is the same task; it has the rules of a request_id"
 IdempotencyKey = Annotated[
     str | None,
@@ -25,12 +27,27 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (*statuses, 500)}
 
 
-def submitted(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def submitted() -> dict[int | str, dict[str, Any]]:
     """The answers of a POST that makes a task: what its 202 leads to, and its errors."""
     task = {"parameters": {"task_id": "$response.body#/task_id"}}
     names = ("getTask", "getProgress", "listNumbersOfTask", "cancelTask")
     links = {name: {"operationId": name, **task} for name in names}
-    return {202: {"description": "acknowledged by the broker", "links": links}, **problems(*statuses)}
+    return {
+        202: {"description": "acknowledged by the broker", "links": links},
+        **problems(400, 401, 408, 413, 415, 422, 429, 503),
+    }
+
+
+def making_a_task(path: str, body: Mapping[str, Any], operation_id: str) -> dict[str, Any]:
+    """What the route of such a POST is declared with."""
+    return {
+        "path": path,
+        "status_code": 202,
+        "response_model": Submitted,
+        "responses": submitted(),
+        "openapi_extra": dict(body),
+        "operation_id": operation_id,
+    }
 
 
 def body_of(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,25 +4,16 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.api.auth import User
 from gateway.api.bodies import fields_of
-from gateway.api.description import IdempotencyKey, body_of, submitted
-from gateway.api.models import Submitted
+from gateway.api.description import IdempotencyKey, body_of, making_a_task
 from gateway.api.services import Using
 from gateway.api.submission import submit
 from schemas.requests import GenerateRequest
 
 router = APIRouter(tags=["requests"])
 BODY = body_of(GenerateRequest, {"quantity": 1000, "area_code": "415", "line_types": ["wireless"]})
-ANSWERS = submitted(400, 401, 408, 413, 415, 422, 429, 503)
 
 
-@router.post(
-    "/api/generate-numbers-enhanced/",
-    status_code=202,
-    response_model=Submitted,
-    responses=ANSWERS,
-    openapi_extra=BODY,
-    operation_id="generate",
-)
+@router.post(**making_a_task("/api/generate-numbers-enhanced/", BODY, "generate"))
 async def generate(
     request: Request, user: User, services: Using, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -30,14 +21,7 @@ async def generate(
     return await submit(request, services, user, "generate", idempotency_key, await fields_of(request))
 
 
-@router.post(
-    "/api/generate-numbers-config/",
-    status_code=202,
-    response_model=Submitted,
-    responses=ANSWERS,
-    openapi_extra=BODY,
-    operation_id="generateValidated",
-)
+@router.post(**making_a_task("/api/generate-numbers-config/", BODY, "generateValidated"))
 async def generate_validated(
     request: Request, user: User, services: Using, idempotency_key: IdempotencyKey = None
 ) -> Response:

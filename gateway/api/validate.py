@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.api.auth import User
 from gateway.api.bodies import fields_of
-from gateway.api.description import IdempotencyKey, body_of, submitted
-from gateway.api.models import Submitted
+from gateway.api.description import IdempotencyKey, body_of, making_a_task
 from gateway.api.problems import Problem, broken
 from gateway.api.services import Using
 from gateway.api.submission import submit
@@ -16,7 +15,6 @@ from schemas.requests import ValidateRequest
 
 router = APIRouter(tags=["requests"])
 BODY = body_of(ValidateRequest, {"numbers": ["+1 415 555 0100", "212-555-0123"]})
-ANSWERS = submitted(400, 401, 408, 413, 415, 422, 429, 503)
 BULK = "phone_ids"  # what this call names ids
 
 
@@ -30,14 +28,7 @@ def _bulk_body() -> dict[str, Any]:
     return body
 
 
-@router.post(
-    "/api/validate-numbers-enhanced/",
-    status_code=202,
-    response_model=Submitted,
-    responses=ANSWERS,
-    openapi_extra=BODY,
-    operation_id="validate",
-)
+@router.post(**making_a_task("/api/validate-numbers-enhanced/", BODY, "validate"))
 async def validate(
     request: Request, user: User, services: Using, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -45,14 +36,7 @@ async def validate(
     return await submit(request, services, user, "validate", idempotency_key, await fields_of(request))
 
 
-@router.post(
-    "/api/bulk-validate/",
-    status_code=202,
-    response_model=Submitted,
-    responses=ANSWERS,
-    openapi_extra=_bulk_body(),
-    operation_id="bulkValidate",
-)
+@router.post(**making_a_task("/api/bulk-validate/", _bulk_body(), "bulkValidate"))
 async def bulk_validate(
     request: Request, user: User, services: Using, idempotency_key: IdempotencyKey = None
 ) -> Response:

@@ -18,7 +18,7 @@ export function validateView(root, page) {
     h("h1", {}, "Validate numbers"),
     h("label", {}, "Numbers", " ", h("small", {}, "one a line, in any usual notation"), text), drop, note,
     h("button", {}, "Validate"));
-  const results = h("div");
+  const results = h("div", { class: "results" });
   root.append(h("div", { class: "columns" }, form, results));
   const watched = new Map();
 

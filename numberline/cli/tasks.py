@@ -28,8 +28,9 @@ from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.errors import RequestRefused, TaskFailed
 from numberline.login import login_name
-from numberline.rows import COLUMNS, FORMATS, database, task_rows, write_rows
+from numberline.rows import FORMATS, database, task_rows, write_rows
 from pipeline.settings import Settings, load_settings
+from pipeline.views import EXPORTED
 from schemas.identity import task_id as task_id_of
 from schemas.parse import field_errors
 from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest, ValidateRequest
@@ -216,7 +217,7 @@ def write_rows_to(
     with database(settings) as connection, target as file, Progress(console=errors, transient=True) as bar:
         shown = bar.add_task(f"writing {out}", total=total)
         count = write_rows(
-            rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or COLUMNS
+            rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or EXPORTED
         )
     errors.print(f"{count:,} numbers written to {'standard output' if out == '-' else out}")
 
