@@ -12,7 +12,12 @@ SECOND = {
     "numbers": re.compile(r"[0-9]{11}"),
     "validations": re.compile(r"-"),
 }
-_FORM = re.compile(r"(tasks|numbers|validations) (after|before) (-?[0-9]{1,15}) ([0-9a-f-]{1,36})")
+MOST = {
+    "tasks": 253_402_300_799_999,
+    "numbers": 2**31 - 1,
+    "validations": 2**31 - 1,
+}  # no time or integer is beyond
+_FORM = re.compile(r"(tasks|numbers|validations) (after|before) ([0-9]{1,15}) ([0-9a-f-]{1,36})")
 
 Row = TypeVar("Row")
 
@@ -51,6 +56,8 @@ def decode(kind: str, text: str) -> Cursor:
         raise CursorUnknown from None
     match = _FORM.fullmatch(plain)
     if match is None or match[1] != kind or not SECOND[kind].fullmatch(match[4]):
+        raise CursorUnknown
+    if int(match[3]) > MOST[kind]:
         raise CursorUnknown
     return Cursor(kind, int(match[3]), match[4], match[2] == "before")
 

@@ -1,5 +1,6 @@
 """GET of tasks: one's own, in pages that stay where they are."""
 
+import base64
 import uuid
 from typing import Any
 
@@ -10,6 +11,8 @@ from tests.gateway.api.conftest import MakeClient
 from tests.gateway.api.test_submission import GENERATE, ended, errors_of, problem
 
 pytestmark = pytest.mark.usefixtures("worker")
+PLACE = b"tasks after 999999999999999 00000000-0000-0000-0000-000000000000"
+BEYOND_ALL_TIME = base64.urlsafe_b64encode(PLACE).decode().rstrip("=")
 
 
 def made(client: httpx.Client, count: int) -> list[str]:
@@ -81,6 +84,7 @@ def test_nobody_sees_another_users_tasks(client: MakeClient) -> None:
         ("limit=x", "limit", "input should be a valid integer, unable to parse string as an integer"),
         ("cursor=x", "cursor", "must be the cursor of a page's next or previous, as it came"),
         ("cursor=bnVtYmVycyBhZnRlciAxIDE0MTU1NTUwMTAw", "cursor", "must be the cursor of a page's"),
+        (f"cursor={BEYOND_ALL_TIME}", "cursor", "must be the cursor of a page's"),
         ("page=2", "page", "is not a parameter of this call"),
     ],
 )
