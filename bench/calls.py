@@ -21,10 +21,13 @@ class Caller:
         """The body of an answer of known length.  Raises BenchError where its status is another."""
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
         self._writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}{kind}\r\n".encode() + body)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-            length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            answer = await self._reader.readexactly(int(length))
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+                length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                answer = await self._reader.readexactly(int(length))
+        except asyncio.IncompleteReadError:
+            raise BenchError(f"the connection was closed instead of an answer to {method} {path}") from None
         if head.split(b" ", 2)[1] != b"%d" % expected:
             raise BenchError(f"{method} {path} was answered by {head[:30]!r} {answer[:200]!r}")
         return answer

@@ -164,12 +164,20 @@ class Clients:
         if not reading:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(raw, ("127.0.0.1", self._port))
-        _, client = await loop.create_connection(
+        try:
+            await loop.sock_connect(raw, ("127.0.0.1", self._port))
+        except BaseException:
+            raw.close()
+            raise
+        transport, client = await loop.create_connection(
             lambda: RawClient(self._request, self.arrivals, self._greets), sock=raw
         )
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await client.established
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await client.established
+        except BaseException:
+            transport.abort()
+            raise
         if not reading:
             client.transport.pause_reading()
         self.all.append(client)

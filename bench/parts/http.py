@@ -63,7 +63,8 @@ async def measure(bench: Bench) -> Measured:
                 token = _token(bench, USER)
                 async with calling(gateway.http_port, token) as caller:
                     await _pages(bench, caller, held, found)
-                    await _export(bench, gateway.pid, gateway.http_port, held, found)
+                await _export(bench, gateway.pid, gateway.http_port, held, found)
+                async with calling(gateway.http_port, token) as caller:
                     await _statistics(caller, sizes.samples, 0, found, "idle")
                     running = asyncio.create_task(bench.load.one(client, USER, sizes.million, MILLION_AREA_CODES))
                     while not running.done():
