@@ -47,7 +47,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A session.  Raises Unavailable where there is none, or where it is lost or too slow."""
+        """A session.  Raises Unavailable where there is none, where it is lost or too slow, or before `init`."""
         await self._pool.open()
         try:
             async with self._pool.connection() as connection:
@@ -56,6 +56,9 @@ class Database:
             raise Unavailable("session of PostgreSQL", WAIT_SECONDS) from error
         except psycopg.errors.QueryCanceled as error:
             raise Unavailable("answer of PostgreSQL", QUERY_SECONDS) from error
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            log.error("the tables are missing, or those of an earlier numberline: %s", error)
+            raise Unavailable("tables of this version: run `numberline init`", 0) from error
         except psycopg.OperationalError as error:
             log.warning("a session of PostgreSQL was lost: %s", error)
             raise Unavailable("answer of PostgreSQL", QUERY_SECONDS) from error

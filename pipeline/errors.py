@@ -64,13 +64,14 @@ class ListInvalid(NumberlineError):
 
 @dataclass
 class Unavailable(NumberlineError):
-    """A wait that passed its deadline."""
+    """A wait that passed its deadline; 0 for what waiting alone does not bring."""
 
     awaited: str
     deadline_seconds: float
 
     def __str__(self) -> str:
-        return f"no {self.awaited} within {self.deadline_seconds:g} s"
+        within = f" within {self.deadline_seconds:g} s" if self.deadline_seconds else ""
+        return f"no {self.awaited}{within}"
 
 
 class RecordError(NumberlineError):
