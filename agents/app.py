@@ -75,8 +75,9 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
     quotas = Quotas(database)
     tasks, ledger, prefix_table = (_table(app, name, partitions, metrics) for name in topics.TABLES)
-    load, enrich_, store_ = delivery("load"), delivery("enrich"), delivery("store")
+    load, store_ = delivery("load"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
+    enrich_ = allocate_  # what the two send about a batch goes by one request
     judge, versions = delivery("judge"), Versions(database)
     verdicts = VerdictStore(database, versions, metrics)
     lookup, lookups = delivery("lookup"), _lookups(settings)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from os import _exit
@@ -141,16 +141,30 @@ class Delivery:
 
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
         producer = self._producer or self._app.producer
-        acknowledged = []
-        for message in messages:
-            name = topics.topic_name(self._namespace, message.topic)
-            partition = partition_for(message.partition_key, self._partitions)
+        addressed = [(message, *self._address(message)) for message in messages]
+        if self._handed_over(addressed):
+            await asyncio.sleep(0)  # the next step goes first, so that its messages travel with these
+        acknowledged = [
+            await producer.send(name, message.key, message.value, partition, None, list(message.headers))
+            for message, name, partition in addressed
+        ]
+        await asyncio.gather(*acknowledged)
+
+    def _address(self, message: Outgoing) -> tuple[str, int]:
+        """Topic name and partition."""
+        return (
+            topics.topic_name(self._namespace, message.topic),
+            partition_for(message.partition_key, self._partitions),
+        )
+
+    def _handed_over(self, addressed: Sequence[tuple[Outgoing, str, int]]) -> bool:
+        """Offer to the next step of this worker what is meant for one; whether anything was."""
+        offered = False
+        for message, name, partition in addressed:
             if handoff := self._handoffs.get(message.topic):
                 handoff.offer(Record(name, partition, -1, 0, message.key, message.value, message.headers))
-            acknowledged.append(
-                await producer.send(name, message.key, message.value, partition, None, list(message.headers))
-            )
-        await asyncio.gather(*acknowledged)
+                offered = True
+        return offered
 
     async def written(self, *writes: Awaitable[Any]) -> None:
         """Return when the broker has acknowledged these changelog records."""
