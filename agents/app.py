@@ -1,8 +1,10 @@
 """The composition root of a worker: one Faust application, one agent a step, and what runs beside them."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+import faust
 import mode
 
 from agents import faust_workarounds
@@ -30,6 +32,7 @@ from agents.unions import forget_at_rebalances
 from agents.usage import UsageTeller, tell_at_rebalances
 from agents.verdicts import VerdictStore
 from pipeline.dead_letters import Limit
+from pipeline.kafka_security import security_options
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, heartbeat_seconds
 from schemas import topics
@@ -47,11 +50,12 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     faust_workarounds.install()
     app = _build_app(settings, partitions, metrics)
     producers: list[StepProducer] = []
+    security = security_options(settings)
     limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
     handoffs: dict[topics.Topic, Handoff] = {}
 
     def delivery(step: str) -> Delivery:
-        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}"))
+        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}", security))
         return Delivery(
             app,
             settings.namespace,
@@ -72,7 +76,9 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     database = Database(
         settings.database_url.get_secret_value(), settings.store_connections, settings.deadline_seconds, metrics
     )
-    catalogues = CatalogueReader(settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics)
+    catalogues = CatalogueReader(
+        settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics, security
+    )
     quotas = Quotas(database)
     tasks, ledger, prefix_table = (_table(app, name, partitions, metrics) for name in topics.TABLES)
     load, store_ = delivery("load"), delivery("store")
@@ -130,6 +136,7 @@ def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> A
         monitor=faust_workarounds.Monitor(metrics.commits.inc),
         version=1,  # the application's id is then the namespace, without a suffix
         broker="kafka://" + settings.kafka_bootstrap_servers.replace(",", ";"),
+        broker_credentials=_credentials(security_options(settings)),
         broker_client_id=settings.worker_id,  # what the broker's tools show of a member of the group
         store="rocksdb://",
         datadir=str(settings.state_dir.absolute() / "workers" / settings.worker_id),
@@ -153,6 +160,18 @@ def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> A
         consumer_max_fetch_size=4 * MEBIBYTE,
         worker_redirect_stdouts=False,
     )
+
+
+def _credentials(security: Mapping[str, Any]) -> Any:
+    """The same for Faust; None for PLAINTEXT."""
+    if "sasl_mechanism" in security:
+        return faust.SASLCredentials(
+            username=security["sasl_plain_username"],
+            password=security["sasl_plain_password"],
+            ssl_context=security.get("ssl_context"),
+            mechanism=security["sasl_mechanism"],
+        )
+    return faust.SSLCredentials(security["ssl_context"]) if "ssl_context" in security else None
 
 
 def _table(app: Any, name: str, partitions: int, metrics: WorkerMetrics) -> faust_workarounds.Table:

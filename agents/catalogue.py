@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -20,8 +23,15 @@ class CatalogueReader:
     that was superseded before it started.
     """
 
-    def __init__(self, bootstrap_servers: str, namespace: str, partitions: int, metrics: WorkerMetrics) -> None:
-        self._bootstrap_servers, self._metrics = bootstrap_servers, metrics
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        namespace: str,
+        partitions: int,
+        metrics: WorkerMetrics,
+        security: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self._bootstrap_servers, self._metrics, self._security = bootstrap_servers, metrics, security
         self._partitions = [
             TopicPartition(topics.topic_name(namespace, topic), partition)
             for topic in (topics.PREFIXES, topics.USAGE)
@@ -39,7 +49,10 @@ class CatalogueReader:
     async def run(self) -> None:
         """Read for ever. An error of the broker ends it, and with it the worker."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers, auto_offset_reset="earliest", fetch_max_wait_ms=250
+            bootstrap_servers=self._bootstrap_servers,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=250,
+            **self._security,
         )
         await consumer.start()
         try:

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import RefusedToStart, Unavailable
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 from schemas import topics
 from schemas.partitions import partition_for
@@ -119,8 +120,9 @@ def _look_at_database(settings: Settings) -> tuple[str | None, int | None, tuple
 
 async def _look_at_kafka(settings: Settings) -> tuple[dict[str, int], frozenset[int]]:
     servers = settings.kafka_bootstrap_servers
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=10_000)
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, request_timeout_ms=10_000)
+    security = security_options(settings)
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=10_000, **security)
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, request_timeout_ms=10_000, **security)
     try:
         await admin.start()
         await consumer.start()

@@ -5,7 +5,7 @@ producer the allocation of a batch would wait for the changelog records and prog
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -16,8 +16,8 @@ from schemas.topics import MEBIBYTE
 class StepProducer:
     """Started at its first message. Its retries neither reorder nor duplicate."""
 
-    def __init__(self, bootstrap_servers: str, client_id: str) -> None:
-        self._bootstrap_servers, self._client_id = bootstrap_servers, client_id
+    def __init__(self, bootstrap_servers: str, client_id: str, security: Mapping[str, Any]) -> None:
+        self._bootstrap_servers, self._client_id, self._security = bootstrap_servers, client_id, security
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -46,6 +46,7 @@ class StepProducer:
                     acks="all",
                     enable_idempotence=True,
                     max_request_size=16 * MEBIBYTE,
+                    **self._security,
                 )
                 await producer.start()
                 self._producer = producer

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, heartbeat_seconds
 from pipeline.views import result_view
 from schemas import codec, events, topics
@@ -58,6 +59,7 @@ class Projection:
             topics.topic_name(self._settings.namespace, topics.PROGRESS),
             topics.topic_name(self._settings.namespace, topics.AUDIT),
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **security_options(self._settings),
             group_id=f"{self._settings.namespace}-project",
             auto_offset_reset="earliest",
             enable_auto_commit=False,

@@ -6,6 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ async def with_session_of_the_broker(settings: Settings) -> Settings:
 
     A broker that does not tell is taken to allow what is set.
     """
-    shortest = await _shortest_seconds(settings.kafka_bootstrap_servers)
+    shortest = await _shortest_seconds(settings)
     if shortest <= settings.session_timeout_seconds:
         return settings
     log.warning(
@@ -32,8 +33,10 @@ async def with_session_of_the_broker(settings: Settings) -> Settings:
     return settings.model_copy(update={"session_timeout_seconds": shortest})
 
 
-async def _shortest_seconds(servers: str) -> float:
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=10_000)
+async def _shortest_seconds(settings: Settings) -> float:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=10_000, **security_options(settings)
+    )
     try:
         await admin.start()
         broker = (await admin.describe_cluster())["brokers"][0]["node_id"]

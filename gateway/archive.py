@@ -13,6 +13,7 @@ from gateway.consumer import FETCH_WAIT_MS, KAFKA_AWAY_RETRY_MS, stop
 from gateway.history import History
 from gateway.messages import Message, message_of
 from gateway.positions import Position
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 from schemas import codec, topics
 from schemas.events import RequestRejected, TaskProgress
@@ -48,6 +49,7 @@ class Archive:
 
     def __init__(self, settings: Settings, history: History) -> None:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
+        self._security = security_options(settings)
         self._topic = topics.topic_name(settings.namespace, topics.PROGRESS)
         self._history = history
         self._turn = asyncio.Lock()
@@ -114,6 +116,7 @@ class Archive:
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap_servers,
+                **self._security,
                 client_id="numberline-gateway-archive",
                 auto_offset_reset="none",
                 enable_auto_commit=False,

@@ -13,6 +13,7 @@ from gateway.consumer import FETCH_WAIT_MS, KAFKA_AWAY_RETRY_MS, stop
 from gateway.hub import Hub
 from gateway.positions import Position
 from pipeline.errors import NumberlineError, Unavailable
+from pipeline.kafka_security import security_options
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 from schemas import codec, topics
@@ -45,6 +46,7 @@ class Feed:
 
     def __init__(self, settings: Settings, hub: Hub, metrics: GatewayMetrics) -> None:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
+        self._security = security_options(settings)
         self._topic = topics.topic_name(settings.namespace, topics.PROGRESS)
         self._hub, self._metrics = hub, metrics
         self._consumer: AIOKafkaConsumer | None = None
@@ -83,6 +85,7 @@ class Feed:
         while True:
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap_servers,
+                **self._security,
                 client_id="numberline-gateway",
                 auto_offset_reset="none",  # never skip silently
                 enable_auto_commit=False,

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from gateway.consumer import stop
+from pipeline.kafka_security import security_options
 from pipeline.lag import LagLog, Partition
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
@@ -45,9 +46,12 @@ class GroupLag:
     async def run(self) -> None:
         """Never returns."""
         while True:
-            servers = self._settings.kafka_bootstrap_servers
-            consumer = AIOKafkaConsumer(bootstrap_servers=servers, client_id="numberline-gateway-lag")
-            admin = AIOKafkaAdminClient(bootstrap_servers=servers, client_id="numberline-gateway-lag")
+            options = {
+                "bootstrap_servers": self._settings.kafka_bootstrap_servers,
+                "client_id": "numberline-gateway-lag",
+                **security_options(self._settings),
+            }
+            consumer, admin = AIOKafkaConsumer(**options), AIOKafkaAdminClient(**options)
             try:
                 await consumer.start()
                 await admin.start()

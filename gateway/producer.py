@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from pipeline.errors import Unavailable
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 from pipeline.tokens import TokenRules, sign
 from schemas import codec, topics
@@ -66,6 +67,7 @@ class GatewayProducer:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                    **security_options(self._settings),
                     client_id="numberline-gateway",
                     acks="all",
                     enable_idempotence=True,

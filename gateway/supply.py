@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline.capacity import Capacity
 from pipeline.catalogue_log import CatalogueLog
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 from schemas import codec, topics
 
@@ -22,6 +23,7 @@ class Supply:
 
     def __init__(self, settings: Settings) -> None:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
+        self._security = security_options(settings)
         self._topics = [topics.topic_name(settings.namespace, topic) for topic in (topics.PREFIXES, topics.USAGE)]
         self.capacity: Capacity | None = None
         self.imported_at = 0  # of its prefix data, ms since the epoch
@@ -32,6 +34,7 @@ class Supply:
         while True:
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap_servers,
+                **self._security,
                 client_id="numberline-gateway-supply",
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from numberline.errors import NotReachable
 from pipeline.errors import SettingsInvalid
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 from pipeline.tokens import TokenRules, sign
 from schemas import topics
@@ -98,6 +99,7 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that loses and repeats nothing.  Raises NotReachable."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
+        **security_options(settings),
         acks="all",
         enable_idempotence=True,
         request_timeout_ms=15_000,

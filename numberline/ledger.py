@@ -17,6 +17,7 @@ from numberline.errors import WorkersRunning
 from numberline.records import read_to_end
 from numberline.rows import database
 from pipeline import numbering
+from pipeline.kafka_security import security_options
 from pipeline.ledger import (
     Compared,
     Marker,
@@ -147,7 +148,7 @@ async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
 
 async def refuse_beside_workers(settings: Settings) -> None:
     """Raise WorkersRunning where the group of the workers has members."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, **security_options(settings))
     await admin.start()
     try:
         (response,) = await admin.describe_consumer_groups([settings.namespace])

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from numberline.client import UP
 from numberline.errors import NotReachable
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 from schemas.topics import MEBIBYTE
 
@@ -21,6 +22,7 @@ async def read_to_end(
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
+        **security_options(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=16 * MEBIBYTE,

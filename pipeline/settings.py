@@ -43,6 +43,21 @@ class Settings(BaseSettings):
         "the Kafka brokers, HOST:PORT and more after commas",
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
     )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = _setting(
+        "PLAINTEXT", "how Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    kafka_ca_file: Path | None = _setting(
+        None, "a PEM file of the authorities that may vouch for the brokers; the system's without"
+    )
+    kafka_certificate_file: Path | None = _setting(
+        None, "a PEM file of this client's own certificate (mTLS), with its key or beside NUMBERLINE_KAFKA_KEY_FILE"
+    )
+    kafka_key_file: Path | None = _setting(None, "a PEM file of the key of that certificate")
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = _setting(
+        "SCRAM-SHA-512", "how a user logs in to Kafka: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+    )
+    kafka_username: str | None = _setting(None, "the user of Kafka, with SASL", min_length=1)
+    kafka_password: SecretStr | None = _setting(None, "the password of that user", min_length=1)
     database_url: SecretStr = _setting(
         SecretStr("postgresql://127.0.0.1/numberline"),
         "the PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME",

@@ -64,7 +64,10 @@ IMPURE_CALLS = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.urandom", "random.default_rng"),
     *("uuid.uuid1", "uuid.uuid4"),
 }
-ALLOWED = {"pipeline.settings": {"os", "socket"}}  # os.environ and the host's name, for defaults
+ALLOWED = {
+    "pipeline.settings": {"os", "socket"},  # os.environ and the host's name, for defaults
+    "pipeline.kafka_security": {"ssl"},  # certificates into a context, which all clients share
+}
 
 
 def module_name(path: Path) -> str:

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from numberline.client import UP
 from numberline.errors import NotReachable
 from numberline.prefixes.versions import Version
+from pipeline.kafka_security import security_options
 from pipeline.prefix_build import PrefixRow, prefix_events
 from pipeline.settings import Settings, variable
 from schemas import codec, topics
@@ -82,7 +83,9 @@ class Publisher:
 
     async def has_records(self) -> bool:
         """Whether anything was ever published."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap_servers)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers, **security_options(self.settings)
+        )
         async with self._reachable(consumer):
             ends = await consumer.end_offsets([TopicPartition(self._topic, i) for i in range(self.partitions)])
         return any(ends.values())
@@ -91,6 +94,7 @@ class Publisher:
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            **security_options(self.settings),
             acks="all",
             enable_idempotence=True,
             max_request_size=topics.PREFIXES.max_message_bytes,

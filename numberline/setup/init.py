@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from numberline.prefixes.shipped import load_shipped
 from numberline.setup import database, topics
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 
 
@@ -16,7 +17,11 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
     say("tables are up to date")
     created = asyncio.run(
         topics.create_topics(
-            settings.kafka_bootstrap_servers, settings.namespace, partitions, settings.replication_factor
+            settings.kafka_bootstrap_servers,
+            settings.namespace,
+            partitions,
+            settings.replication_factor,
+            security_options(settings),
         )
     )
     say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")

@@ -1,5 +1,9 @@
 """Creates the topics and the changelogs of the tables, all with one partition count."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -19,9 +23,15 @@ def wanted_topics(namespace: str, replication_factor: int) -> dict[str, dict[str
     return {name: config | in_sync for name, config in wanted.items()}
 
 
-async def create_topics(bootstrap_servers: str, namespace: str, partitions: int, replication_factor: int) -> int:
+async def create_topics(
+    bootstrap_servers: str,
+    namespace: str,
+    partitions: int,
+    replication_factor: int,
+    security: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
     """Create what is missing; the number of topics created.  Raises RefusedToStart where one has another count."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **security)
     await admin.start()
     try:
         wanted = wanted_topics(namespace, replication_factor)

@@ -19,6 +19,7 @@ from numberline.rows import database
 from numberline.setup.newest import newest_migration
 from numberline.setup.topics import wanted_topics
 from numberline.verify.check import Broken
+from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 
 OLD_DAYS = 180  # of prefix data: by then much has been assigned since
@@ -134,7 +135,9 @@ def _get(url: str) -> None:
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Raises NotReachable."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=10_000, **security_options(settings)
+    )
     try:
         await admin.start()
         yield admin

@@ -1,0 +1,60 @@
+"""What each kind of client may do in Kafka, and no more: for the access rules of an installation's broker."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas import topics
+
+Resource = Literal["topic", "group", "cluster"]
+Role = Literal["init", "worker", "gateway", "requests"]
+ROLES: tuple[Role, ...] = ("init", "worker", "gateway", "requests")
+
+# what the steps write; requests and prefixes are others' to write
+OF_STEPS = (
+    *(topics.TASK_EVENTS, topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS, topics.LOOKUPS),
+    *(topics.PROGRESS, topics.USAGE, topics.AUDIT, topics.DEADLETTERS),
+)
+OF_GATEWAY = (topics.PROGRESS, topics.PREFIXES, topics.USAGE)
+
+
+@dataclass(frozen=True)
+class Acl:
+    """One rule. prefix: for all names that begin so."""
+
+    resource: Resource
+    name: str
+    operations: tuple[str, ...]
+    prefix: bool = False
+
+
+def acls(namespace: str, role: Role) -> tuple[Acl, ...]:
+    """The rules of a role. READ and WRITE of a topic bring DESCRIBE; WRITE the right to be idempotent (KIP-679)."""
+    return tuple(_acls(namespace, role))
+
+
+def _acls(namespace: str, role: Role) -> Iterator[Acl]:
+    of_topics, of_changelogs = f"{namespace}.", f"{namespace}-"
+    match role:
+        case "init":
+            for prefix in (of_topics, of_changelogs):
+                yield Acl("topic", prefix, ("CREATE", "DESCRIBE", "ALTER_CONFIGS", "DESCRIBE_CONFIGS"), prefix=True)
+            for topic in (topics.PREFIXES, topics.AUDIT):
+                yield Acl("topic", topics.topic_name(namespace, topic), ("READ", "WRITE"))
+        case "worker":
+            yield Acl("topic", of_topics, ("READ",), prefix=True)
+            for topic in OF_STEPS:
+                yield Acl("topic", topics.topic_name(namespace, topic), ("WRITE",))
+            yield Acl("topic", of_changelogs, ("READ", "WRITE"), prefix=True)
+            for group in (namespace, f"{namespace}-project"):
+                yield Acl("group", group, ("READ",))
+            yield Acl("cluster", "kafka-cluster", ("DESCRIBE_CONFIGS",))
+        case "gateway":
+            yield Acl("topic", topics.topic_name(namespace, topics.REQUESTS), ("WRITE",))
+            for topic in OF_GATEWAY:
+                yield Acl("topic", topics.topic_name(namespace, topic), ("READ",))
+            yield Acl("topic", of_topics, ("DESCRIBE",), prefix=True)
+            for group in (namespace, f"{namespace}-project"):
+                yield Acl("group", group, ("DESCRIBE",))
+        case "requests":
+            yield Acl("topic", topics.topic_name(namespace, topics.REQUESTS), ("WRITE",))

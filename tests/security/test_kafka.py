@@ -1,0 +1,165 @@
+"""Kafka with TLS, logins, certificates and access rules: each process works with its own, and with nothing more."""
+
+import json
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from embedded import Kafka, Postgres
+from numberline.client import signing_rules
+from pipeline.acls import ROLES, Acl, acls
+from pipeline.errors import SettingsInvalid
+from pipeline.kafka_security import security_options
+from pipeline.settings import Settings
+from pipeline.tokens import sign
+from schemas import topics
+from tests.docs.pages import page, tables
+from tests.fix_installation import Installation, make_installation
+from tests.processes import get, wait_until
+from tests.security.broker import PASSWORD, SecureBroker, secure_broker
+
+PLACE = "numberline"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """With the rules of each role for one installation."""
+    with secure_broker(tmp_path_factory.mktemp("broker")) as found:
+        found.allow("secure")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def made(
+    broker: SecureBroker, kafka_server: Kafka, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Installation:
+    """Made by the user init; where it is, each process is told by its own login."""
+    found = make_installation(kafka_server, postgres_server, tmp_path_factory.mktemp("secure"), "secure")
+    done = found.run("init", **broker.login("init"))
+    assert done.returncode == 0, done.stderr
+    return found
+
+
+def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation) -> None:
+    """Each process as its own user: the worker by a password, the gateway by a certificate."""
+    user = "ann"
+    url = f"http://127.0.0.1:{made.settings.http_port}"
+    token = sign(signing_rules(made.settings), user, time.time(), 600)
+    with (
+        made.worker(**broker.login("worker")),
+        made.process("gateway", "gateway", **broker.certificate("gateway")) as gateway,
+    ):
+        body = made.request(user, area_code="415", quantity=300, batch_size=100)
+        _send(broker.client("requests"), "secure.requests", json.dumps(body).encode())
+        wait_until(lambda: _completed(made) == 1, 60, "task by Kafka")
+        wait_until(lambda: get(f"http://127.0.0.1:{made.settings.gateway_port}/readyz"), 30, "ready gateway")
+        lag = 'numberline_consumer_lag_records{topic="requests"} 0.0'
+        wait_until(lambda: lag in get(f"http://127.0.0.1:{gateway.metrics_port}/metrics"), 30, "lag")
+        fields = json.dumps({"quantity": 10, "area_code": "212"}).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        call = urllib.request.Request(f"{url}/api/generate-numbers-enhanced/", fields, headers)
+        with urllib.request.urlopen(call, timeout=30) as answer:
+            assert answer.status == 202
+        wait_until(lambda: _completed(made) == 2, 60, "task by HTTP")
+        wait_until(
+            lambda: gateway.metric('numberline_region_numbers{region="NY",status="used"}') == 10, 30, "usage"
+        )
+    assert PASSWORD not in (made.directory / "w1.log").read_text()
+
+
+def _completed(made: Installation) -> int:
+    ((count,),) = made.rows("SELECT count(*) FROM tasks WHERE status = 'completed'")
+    return int(count)
+
+
+def _send(client: dict[str, str], topic: str, value: bytes) -> None:
+    """Produce and wait.  Raises KafkaException where the broker refuses it."""
+    failed: list[KafkaError] = []
+    producer = Producer(client)
+    producer.produce(topic, value, on_delivery=lambda error, _: failed.append(error) if error else None)
+    assert producer.flush(30) == 0
+    if failed:
+        raise KafkaException(failed[0])
+
+
+def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Installation) -> None:
+    """Neither write anything else, nor read anything, not even requests, nor make a topic or join a group."""
+    client = broker.client("requests")
+    others = [topics.topic_name("secure", topic) for topic in topics.TOPICS if topic is not topics.REQUESTS]
+    others += [topics.changelog_name("secure", table) for table in topics.TABLES]
+    for name in others:
+        with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+            _send(client, name, b"")
+    admin = AdminClient(client)
+    assert set(admin.list_topics(timeout=20).topics) == {"secure.requests"}
+    for name in ("secure.requests", "secure.progress"):
+        assert "AUTHORIZATION" in _reads(client, name)
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        admin.create_topics([NewTopic("secure.mine", 1, 1)])["secure.mine"].result(30)
+
+
+def _reads(client: dict[str, str], name: str) -> str:
+    """The error that reading a topic ends in."""
+    consumer = Consumer({**client, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"})
+    try:
+        consumer.assign([TopicPartition(name, 0, 0)])
+        record = consumer.poll(30)
+        assert record is not None
+        error = record.error()
+        return error.name() if error else "read"
+    finally:
+        consumer.close()
+
+
+def test_a_wrong_password_is_told(broker: SecureBroker, made: Installation) -> None:
+    """Not by a stack trace."""
+    login = broker.login("worker") | {"NUMBERLINE_KAFKA_PASSWORD": "wrong"}
+    done = made.run("worker", NUMBERLINE_WORKER_ID="stranger", **login)
+    assert done.returncode == 1
+    assert "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS" in done.stderr
+    assert "wrong" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (
+            {"kafka_security_protocol": "SASL_SSL", "kafka_username": "ann"},
+            "NUMBERLINE_KAFKA_PASSWORD must be set where Kafka's protocol is SASL_SSL",
+        ),
+        (
+            {"kafka_security_protocol": "SASL_PLAINTEXT"},
+            "NUMBERLINE_KAFKA_USERNAME must be set where Kafka's protocol is SASL_PLAINTEXT",
+        ),
+        (
+            {"kafka_security_protocol": "SSL", "kafka_ca_file": "/nowhere/ca.pem"},
+            "NUMBERLINE_KAFKA_CA_FILE cannot be used: [Errno 2] No such file or directory",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(settings: dict[str, str], problem: str) -> None:
+    """By its variable."""
+    with pytest.raises(SettingsInvalid) as refused:
+        security_options(Settings.model_validate(settings))
+    assert str(refused.value) == problem
+
+
+def test_without_security_nothing_is_added() -> None:
+    """The clients' own way."""
+    assert security_options(Settings()) == {}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_rules_are_those_of_the_document(role: str) -> None:
+    """Every one, and no other."""
+    (rows,) = tables(page("docs/kafka-security.md").section(f"Role {role}"))
+    said = {
+        Acl(kind, name.strip("`"), tuple(allowed.split(", ")), prefix == "prefix")  # type: ignore[arg-type]
+        for kind, name, prefix, allowed in rows
+    }
+    assert said == set(acls(PLACE, role))  # type: ignore[arg-type]
