@@ -1,5 +1,6 @@
 """task-events -> coordinate -> batches, validations, progress: the one writer of a task's state."""
 
+from dataclasses import replace
 from typing import cast
 
 from agents.delivery import Delivery, Outgoing, Record, audit_message, batch_headers, pure
@@ -12,6 +13,7 @@ from pipeline.metrics import WorkerMetrics, size_of
 from pipeline.task import Task
 from pipeline.validation import batch_key, without_numbers
 from schemas import codec, events, topics
+from schemas.parse import RequestInvalid
 
 TASK_EVENTS = (
     events.TaskSubmitted,
@@ -54,14 +56,15 @@ class Coordinate:
                 # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
                 await self._remove([prefix + name.encode() for name in event.facts])
             return None
-        if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
-            event = self._judgeable(record, event, task)
-        if isinstance(event, events.Submission) and task.submitted is None:
-            event = await self.loads.affordable(record, event)
+        beside: list[Outgoing] = []
+        if isinstance(event, events.Submission):
+            event, beside = await self._allowed(record, event, task)
         with pure():
             decision = decide(task, event, record.timestamp)
             audited = audit.of_event(event, decision, record.place, record.timestamp)
-        await self._delivery.send(*outgoing(decision), *([audit_message(audited)] if audited else []))
+        if audited is not None:
+            beside.append(audit_message(audited))
+        await self._delivery.send(*outgoing(decision), *beside)
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
             await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
@@ -78,6 +81,28 @@ class Coordinate:
         elif task.ended:
             await self._clean_up(record, prefix, task)
         return None
+
+    async def _allowed(
+        self, record: Record, submitted: events.Submission, task: Task
+    ) -> tuple[events.TaskEvent, list[Outgoing]]:
+        """A request as it is to be decided on; or its refusal, and its record for the dead letters."""
+        event: events.TaskEvent = submitted
+        if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
+            event = self._judgeable(record, event, task)
+        if isinstance(event, events.Submission) and task.submitted is None:
+            event = await self.loads.affordable(record, event)
+        if isinstance(event, events.TaskRefused):
+            return event, self._letter(submitted, event)
+        return replace(submitted, record=None), []
+
+    def _letter(self, submitted: events.Submission, refused: events.TaskRefused) -> list[Outgoing]:
+        """The dead letter of a request that intake has let pass; none of one that an older intake did."""
+        if (kept := submitted.record) is None:
+            return []
+        headers = tuple((header.name, header.value) for header in kept.headers)
+        asked = Record(kept.topic, kept.partition, kept.offset, kept.timestamp, kept.key, kept.value, headers)
+        invalid = RequestInvalid(refused.errors, refused.code, refused.type, refused.user_id, refused.request_id)
+        return [self._delivery.dead_letter("coordinate", asked, invalid)]
 
     def _judgeable(self, record: Record, submitted: events.ValidationSubmitted, task: Task) -> events.TaskEvent:
         """The validation of a task, or its refusal: the facts of a user's tasks are all in this partition."""

@@ -1,13 +1,14 @@
 """requests -> intake -> task-events: parse, authenticate, plan; a request that breaks a rule is refused."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agents.catalogue import CatalogueReader
 from agents.database import Database
 from agents.delivery import Delivery, Outgoing, Record, audit_message, pure, task_event
 from agents.held import held_batches
 from agents.quotas import Quotas
+from agents.suppressed import last_change
 from pipeline import audit
 from pipeline.capacity import Capacity
 from pipeline.catalogue import Catalogue
@@ -20,6 +21,19 @@ from schemas import events
 from schemas.identity import record_task_id, task_id
 from schemas.parse import RequestInvalid, parse_request
 from schemas.requests import CancelRequest, Request, ValidateRequest
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a validation's plan needs beside the request. held: the stored batches that it names.
+
+    suppressions: place of the last change of what is suppressed. lookups: what a task may have looked up, None
+    without a provider.
+    """
+
+    held: Held | None = None
+    suppressions: int = 0
+    lookups: int | None = None
 
 
 class Intake:
@@ -37,7 +51,7 @@ class Intake:
         self._delivery, self._catalogues, self._database, self._metrics = delivery, catalogues, database, metrics
         self._quotas = quotas
         self._window, self._fictional_only = settings.window, settings.fictional_only
-        self._lookups = settings.lookup_budget if settings.lookup_provider else None
+        self._lookup_budget = settings.lookup_budget if settings.lookup_provider else None
         self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
     async def __call__(self, record: Record) -> None:
@@ -55,13 +69,11 @@ class Intake:
         try:
             with pure(RequestInvalid):
                 request = read_request(record, capacity.catalogue, caller)
-            held, quota = await self._held(request), await self._quotas.of(request.user_id)
+            named, quota = await self._named(request), await self._quotas.of(request.user_id)
             with pure(RequestInvalid):
-                event = submitted(
-                    record, request, capacity, self._window, self._fictional_only, held, self._lookups
-                )
+                event = submitted(record, request, capacity, self._window, self._fictional_only, named)
             if not isinstance(event, events.CancelRequested):
-                event = replace(event, quota=quota)
+                event = with_quota(record, event, quota)
         except RequestInvalid as invalid:
             self._metrics.requests.labels(invalid.type, "refused").inc()
             return await self._delivery.send(
@@ -70,12 +82,16 @@ class Intake:
         self._metrics.requests.labels(request_type(event), "accepted").inc()
         return await self._delivery.send(task_event(event))
 
-    async def _held(self, request: Request) -> Held | None:
-        """The stored batches that a validation names: pinned in its plan, for more may follow."""
-        if not isinstance(request, ValidateRequest) or not (request.task_id or request.project_id):
-            return None
-        found = held_batches(self._database, request.user_id, request.task_id, request.project_id)
-        return await self._delivery.within_deadline(found, "answer of PostgreSQL")
+    async def _named(self, request: Request) -> Named:
+        """What PostgreSQL has of a validation, to be pinned in its plan: more batches and changes may follow."""
+        if not isinstance(request, ValidateRequest):
+            return Named()
+        place = await self._delivery.within_deadline(last_change(self._database), "answer of PostgreSQL")
+        held = None
+        if request.task_id or request.project_id:
+            found = held_batches(self._database, request.user_id, request.task_id, request.project_id)
+            held = await self._delivery.within_deadline(found, "answer of PostgreSQL")
+        return Named(held, place, self._lookup_budget)
 
     def _authenticated(self, record: Record) -> str | None:
         """Whose token the record carries; None where none is asked for.  Raises NotAuthenticated."""
@@ -131,17 +147,14 @@ def submitted(
     capacity: Capacity,
     window: int,
     fictional_only: bool,
-    held: Held | None = None,
-    lookups: int | None = None,
+    named: Named,
 ) -> events.Submission | events.CancelRequested:
-    """A request as an event of its task.  Raises RequestInvalid.
-
-    held: what it names of the numbers stored. lookups: what a task may have looked up, None without a provider.
-    """
+    """A request as an event of its task.  Raises RequestInvalid."""
     if isinstance(request, CancelRequest):
         return events.CancelRequested(request.task_id, request.user_id, request.request_id)
     task = task_id(request.user_id, request.request_id)
     if isinstance(request, ValidateRequest):
+        terms = Terms(capacity.catalogue.version, window, named.lookups, named.suppressions)
         return events.ValidationSubmitted(
             task_id=task,
             user_id=request.user_id,
@@ -150,7 +163,7 @@ def submitted(
             task_name=request.task_name,
             body_hash=request.body_hash(),
             requested_at=record.timestamp,
-            plan=plan_validation(request, Terms(capacity.catalogue.version, window, lookups), held),
+            plan=plan_validation(request, terms, named.held),
         )
     return events.TaskSubmitted(
         task_id=task,
@@ -162,6 +175,16 @@ def submitted(
         requested_at=record.timestamp,
         plan=plan_request(request, capacity, task, window, fictional_only),
     )
+
+
+def with_quota(record: Record, event: events.Submission, quota: events.Quota | None) -> events.Submission:
+    """A submission with its user's quota, and with its record where coordinate may refuse it."""
+    target = event.plan.held_task if isinstance(event, events.ValidationSubmitted) else None
+    if quota is None and target is None:
+        return event
+    headers = tuple(events.RequestHeader(*one) for one in record.headers if one[0].lower() != "authorization")
+    kept = events.RequestRecord(*record.place, record.timestamp, record.key, record.value, headers)
+    return replace(event, quota=quota, record=kept)
 
 
 def _of_another_user(request: Request) -> RequestInvalid:

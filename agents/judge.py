@@ -26,7 +26,7 @@ class Judge:
         blocks = await self._delivery.within_deadline(
             self._versions.blocks(planned.prefix_version), f"prefix data, version {planned.prefix_version}"
         )
-        lists = self._suppressed.of(planned.user_id, record.timestamp)
+        lists = self._suppressed.of(planned.user_id, planned.suppressions)
         suppressed = await self._delivery.within_deadline(lists, "answer of PostgreSQL")
         if planned.source == "internal" and planned.kind == HELD:
             work = self._store.held(planned, blocks, suppressed)

@@ -1,12 +1,15 @@
-"""PostgreSQL -> verdicts: which numbers are suppressed for a user, as of the record of a batch.
+"""PostgreSQL -> verdicts: which numbers are suppressed for a user, as of the change that a plan has pinned.
 
-The store keeps the verdicts that a batch got first, so what is read here may differ when the batch comes again.
+Changes are made one at a time, each with the next place, and never change: up to a place the lists are the same for
+whoever reads them, whenever.
 """
 
-from agents.database import Connection, Database
+from collections import OrderedDict
+
+from agents.database import Database
 from pipeline.suppress import Lists, SuppressedNumbers, with_changes
 
-LAST = "SELECT coalesce(max(place), 0) FROM suppression_changes WHERE published_at <= to_timestamp(%s / 1000.0)"
+LAST = "SELECT coalesce(max(place), 0) FROM suppression_changes WHERE published_at IS NOT NULL"
 CHANGES = """
 SELECT c.user_id, c.removed, n.area_code::integer, n.numbers
 FROM suppression_changes c JOIN suppression_numbers n USING (change_id)
@@ -14,28 +17,29 @@ WHERE c.place > %s AND c.place <= %s ORDER BY c.place
 """
 
 
+async def last_change(database: Database) -> int:
+    """The place of the last change that is in force; 0 where there was none."""
+    async with database.connection(0) as connection:
+        (place,) = await (await connection.execute(LAST)).fetchone() or (0,)
+    return int(place)
+
+
 class SuppressedReader:
-    """All lists as of the last change that was asked for; what changes after it is read when it is needed."""
+    """All lists as of the places that were asked for last; another is made out of the nearest one before it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._place = 0
-        self._lists: Lists = {}
+    def __init__(self, database: Database, most: int = 4) -> None:
+        self._database, self._most = database, most
+        self._lists: OrderedDict[int, Lists] = OrderedDict({0: {}})
 
-    async def of(self, user_id: str, at: int) -> SuppressedNumbers:
-        """What this user is not given, as of a moment in ms since the epoch."""
-        async with self._database.connection(0) as connection:
-            (place,) = await (await connection.execute(LAST, (at,))).fetchone() or (0,)
-            if place < self._place:  # an old batch: all that was changed by then, and not kept
-                lists = await _changed(connection, {}, 0, place)
-            else:
-                lists = self._lists = await _changed(connection, self._lists, self._place, place)
-                self._place = place
+    async def of(self, user_id: str, place: int) -> SuppressedNumbers:
+        """What this user is not given, as of the change at this place."""
+        if (lists := self._lists.get(place)) is None:
+            before = max((known for known in self._lists if known < place), default=0)
+            base = self._lists.get(before, {})
+            async with self._database.connection(0) as connection:
+                changes = await (await connection.execute(CHANGES, (before, place))).fetchall()
+            lists = self._lists[place] = with_changes(base, changes)
+        self._lists.move_to_end(place)
+        while len(self._lists) > self._most:
+            self._lists.popitem(last=False)
         return SuppressedNumbers.of_lists(lists, user_id)
-
-
-async def _changed(connection: Connection, lists: Lists, after: int, place: int) -> Lists:
-    """The lists with the changes of these places."""
-    if after == place:
-        return lists
-    return with_changes(lists, await (await connection.execute(CHANGES, (after, place))).fetchall())

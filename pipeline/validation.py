@@ -31,11 +31,16 @@ class Held:
 
 @dataclass(frozen=True)
 class Terms:
-    """What an installation decides of a plan. lookups: numbers a task may have looked up; None: no provider."""
+    """What an installation decides of a plan.
+
+    lookups: numbers a task may have looked up; None: no provider. suppressions: place of the last change of what is
+    suppressed.
+    """
 
     prefix_version: int
     window: int
     lookups: int | None
+    suppressions: int = 0
 
 
 def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -> ValidationPlan:
@@ -68,6 +73,7 @@ def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -
         given=request.numbers,
         batch_ids=b"" if held is None else held.batch_ids.astype("<i4").tobytes(),
         counts=b"" if held is None else held.counts.astype("<i4").tobytes(),
+        suppressions=terms.suppressions,
     )
 
 
@@ -149,6 +155,7 @@ def planned_validation(submitted: ValidationSubmitted, batch: int) -> Validation
         given=plan.given[part.position : end],
         batch_ids=plan.batch_ids[part.first * 4 : part.last * 4],
         offset=part.offset,
+        suppressions=plan.suppressions,
     )
 
 

@@ -60,8 +60,29 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestHeader:
+    """A header of a Kafka record."""
+
+    name: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """The record of a request as it was read, without its authorization. timestamp: ms since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[RequestHeader, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSubmitted:
-    """A valid request, planned."""
+    """A valid request, planned. record: of one that coordinate may yet refuse, for the dead letters; in no fact."""
 
     task_id: str
     user_id: str
@@ -72,6 +93,7 @@ class TaskSubmitted:
     requested_at: int
     plan: Plan
     quota: Quota | None = None
+    record: RequestRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,7 @@ class ValidationPlan:
     """All that the batches of a validation depend on, fixed by its first ValidationSubmitted.
 
     kind: list (`numbers` as `given`), ids (`numbers`, held), held (stored batches: `batch_ids`, `counts`).
+    suppressions: the place of the last change of what is suppressed that counts.
     """
 
     quantity: int
@@ -93,11 +116,12 @@ class ValidationPlan:
     given: tuple[str, ...]
     batch_ids: bytes
     counts: bytes
+    suppressions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationSubmitted:
-    """A valid request for validation, planned."""
+    """A valid request for validation, planned. record: as in TaskSubmitted."""
 
     task_id: str
     user_id: str
@@ -108,6 +132,7 @@ class ValidationSubmitted:
     requested_at: int
     plan: ValidationPlan
     quota: Quota | None = None
+    record: RequestRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +305,7 @@ class ValidationPlanned:
     given: tuple[str, ...]
     batch_ids: bytes
     offset: int
+    suppressions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def test_a_user_gets_what_the_quota_allows_and_no_more(installation: Installatio
             "tasks_running": 0,
             "requested": 11,
         }
+        (letter,) = [one for one in installation.records("deadletters") if b'"quin"' in (one.value() or b"")]
+        assert dict(letter.headers())["__streams.errors.reason"] == b"quota_exceeded"
         body = installation.request("quin", quantity=10, area_code="570")
         assert installation.ending(body)["type"] == "task_completed"
         assert run("quota", "set", "--others", "--tasks-at-once", "0").returncode == 0

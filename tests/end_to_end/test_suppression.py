@@ -93,11 +93,14 @@ def test_validation_says_of_a_number_that_it_is_suppressed(
         assert installation.run("suppress", "add", numbers[1], "--user", "val").returncode == 0
 
         def found(user: str, **fields: object) -> dict[str, int]:
-            ending = installation.ending(installation.request(user, type="validate", **fields))
+            body = installation.request(user, type="validate", **fields)
+            asked.append(task_id(user, body["request_id"]))
+            ending = installation.ending(body)
             assert ending["type"] == "task_completed", ending
             counts: dict[str, int] = ending["result_data"]["reasons"]
             return counts
 
+        asked: list[str] = []
         assert found("val", numbers=numbers[:3]) == {"suppressed": 2, "valid": 1}
         assert found("zed", numbers=numbers[:3]) == {"suppressed": 1, "valid": 2}
         file = tmp_path / "numbers.txt"
@@ -122,6 +125,17 @@ def test_validation_says_of_a_number_that_it_is_suppressed(
         assert installation.rows(reasons, task) == [("suppressed", 2), ("valid", 18)]
         assert installation.run("suppress", "remove", numbers[0]).returncode == 0
         assert found("zed", numbers=numbers[:3]) == uploaded("zed") == {"valid": 3}
+        _judged_again_by_what_was_planned(installation, asked[0])
+
+
+def _judged_again_by_what_was_planned(installation: Installation, task: str) -> None:
+    """A batch that comes again after a change of the lists, and finds no marker, has the verdicts of before."""
+    query = "SELECT position, validation_reason FROM validations WHERE task_id = %s ORDER BY 1"
+    before = installation.rows(query, task)
+    installation.execute("DELETE FROM validation_batches WHERE task_id = %s", task)
+    (record,) = [r for r in installation.records("validations") if dict(r.headers())["task"].decode() == task]
+    installation.produce_to("validations", record)
+    wait_until(lambda: installation.rows(query, task) == before, 30, "the same verdicts")
 
 
 def test_a_change_that_was_cut_short_is_sent_by_the_next(installation: Installation) -> None:

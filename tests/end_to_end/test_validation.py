@@ -226,10 +226,18 @@ def test_a_task_still_running_is_refused_until_it_has_ended(installation: Instal
     task = task_id("eli", body["request_id"])
     installation.produce(json.dumps(body).encode())
     wait_until(lambda: installation.rows("SELECT FROM batches WHERE task_id = %s LIMIT 1", task), 30, "first batch")
-    refused = installation.ending(validation("eli", task_id=task))
+    early = validation("eli", task_id=task)
+    refused = installation.ending(early)
     assert refused["type"] == "task_failed"
     assert refused["error"]["code"] == "task_running"
     assert "is still running" in refused["error_message"]
+    (letter,) = [one for one in installation.records("deadletters") if one.value() == json.dumps(early).encode()]
+    about = {name.rpartition(".")[2]: text.decode() for name, text in letter.headers()}
+    assert (about["stage"], about["reason"]) == ("coordinate", "task_running")
+    assert about["topic"] == f"{installation.settings.namespace}.requests"
+    audited = "SELECT outcome, details->>'code' FROM audit WHERE subject = %s"
+    subject = task_id("eli", early["request_id"])
+    wait_until(lambda: installation.rows(audited, subject) == [("refused", "task_running")], 20, "audit record")
     cancel = {"type": "cancel", "user_id": "eli", "task_id": task, "request_id": "c"}
     delivered = installation.ending(cancel)["result_data"]["total_generated"]
     assert result(installation, validation("eli", task_id=task))["validated_count"] == delivered
@@ -362,4 +370,4 @@ def test_nothing_of_all_this_went_to_the_dead_letters_but_refusals(
     """After the tests above: every batch was judged."""
     assert worker.alive()
     stages = {dict(record.headers())["__streams.errors.stage"] for record in installation.records("deadletters")}
-    assert stages <= {b"intake"}
+    assert stages <= {b"intake", b"coordinate"}
