@@ -19,7 +19,7 @@ from agents.handoff import Handoff, settle_at_rebalances
 from agents.held import Versions
 from agents.intake import Intake
 from agents.judge import Judge
-from agents.lookup import Lookup
+from agents.lookup import TURN_SECONDS, Lookup
 from agents.lookups.client import LookupClient
 from agents.lookups.facts import LookupFacts
 from agents.lookups.provider import load_provider
@@ -43,6 +43,7 @@ ROCKSDB_OPTIONS = {"block_cache_size": 8 * MEBIBYTE, "write_buffer_size": 4 * ME
 
 # how long the others wait for a member that still finishes a batch; one that is gone has lost its session first
 REBALANCE_SECONDS = 10.0
+WRITE_SECONDS = 2.0  # what the end of a lookup takes beside the call itself
 
 
 def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
@@ -130,6 +131,12 @@ def _lookups(settings: Settings) -> LookupClient | None:
     return LookupClient(provider, settings.lookup_rate, settings.lookup_timeout_seconds)
 
 
+def _rebalance_seconds(settings: Settings) -> float:
+    """Longer than any step takes over a record; a lookup whose batch began just before takes longest."""
+    lookup = TURN_SECONDS + settings.lookup_timeout_seconds + WRITE_SECONDS if settings.lookup_provider else 0.0
+    return max(REBALANCE_SECONDS, settings.session_timeout_seconds, lookup)
+
+
 def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
     return faust_workarounds.App(
         settings.namespace,
@@ -152,7 +159,7 @@ def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> A
         consumer_group_instance_id=settings.worker_id,  # static (KIP-345): F9 of docs/faust.md
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=heartbeat_seconds(settings),
-        broker_rebalance_timeout=max(REBALANCE_SECONDS, settings.session_timeout_seconds),
+        broker_rebalance_timeout=_rebalance_seconds(settings),
         stream_wait_empty=True,
         stream_recovery_delay=0,
         producer_linger=0,

@@ -3,13 +3,14 @@
 import numpy as np
 
 from agents.database import Database
-from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure, task_event
+from agents.delivery import Delivery, Record, pure, task_event
 from agents.held import Versions, held_numbers
+from agents.lookup import to_look_up
 from agents.suppressed import SuppressedReader
 from agents.verdicts import VerdictStore
 from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged
-from pipeline.validation import HELD, batch_key
-from schemas import codec, events, topics
+from pipeline.validation import HELD
+from schemas import events
 
 
 class Judge:
@@ -37,7 +38,7 @@ class Judge:
         with pure():
             batch = numbers_judged(planned, numbers, blocks, suppressed)
         if planned.source == "external":
-            await self._delivery.send(_to_look_up(batch))
+            await self._delivery.send(to_look_up(batch))
             return
         with pure():
             rows = judged_numbers(batch)
@@ -51,9 +52,3 @@ class Judge:
             rows = await self._delivery.within_deadline(held_numbers(connection, batch_ids), "answer of PostgreSQL")
         part = rows["number"][planned.offset : planned.offset + planned.size]
         return np.asarray(part.astype(np.int64) - COUNTRY)
-
-
-def _to_look_up(batch: events.NumbersJudged) -> Outgoing:
-    with pure():
-        key = batch_key(batch)
-        return Outgoing(topics.LOOKUPS, key.encode(), codec.encode(batch), key, batch_headers(batch))

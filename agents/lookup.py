@@ -4,17 +4,25 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from agents.delivery import Delivery, Record, pure, task_event
+from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure, task_event
 from agents.lookups.client import LookupClient
 from agents.lookups.facts import LookupFacts
 from agents.verdicts import VerdictStore
 from pipeline.judge import Answer, asked_numbers, judged_numbers
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
-from schemas import events
+from pipeline.validation import batch_key
+from schemas import codec, events, topics
+
+# for how long a batch begins calls in one go; what is left waits behind the others. With the time of a call this is
+# within what a group waits for its member at a rebalance (agents.app)
+TURN_SECONDS = 3.0
+SLOW_WRITE_SECONDS = 5.0  # within which what came of a call is a fact, or its worker is gone
+LOOK_AGAIN_SECONDS = 0.5  # for the answer of a call that a worker before this one may have begun
 
 NO_PROVIDER = Answer(error="no_provider")  # a task that was planned when there was one
 OVER_BUDGET = Answer(error="over_budget")
+INTERRUPTED = Answer(error="interrupted")
 
 
 class Lookup:
@@ -31,21 +39,25 @@ class Lookup:
     ) -> None:
         self._delivery, self._store, self._facts, self._client = delivery, store, facts, client
         self._cache_age, self._metrics = timedelta(days=settings.lookup_cache_days), metrics
+        self._lost_seconds = settings.lookup_timeout_seconds + SLOW_WRITE_SECONDS
 
     async def __call__(self, record: Record) -> None:
-        """One batch: every answer is a fact before any of it is reported, so that none is paid for twice."""
+        """One batch: a call is a fact before it is made, its answer before it is reported: none is paid twice."""
         with pure():
             batch = record.event(events.NumbersJudged)
             asked, beyond = asked_numbers(batch)
         known = await self._facts_of(batch)
         if missing := [number for number in asked if number not in known]:
-            until = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-            cached = self._facts.cache(batch, missing, until - self._cache_age, until)
+            now = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            cached = self._facts.cache(batch, missing, now - self._cache_age, now)
             await self._delivery.within_deadline(cached, "commit of PostgreSQL")
             known = await self._facts_of(batch)
+        until = asyncio.get_running_loop().time() + TURN_SECONDS
         if missing := [number for number in asked if number not in known]:
-            await asyncio.gather(*(self._ask(batch, number) for number in missing))
-            known = await self._facts_of(batch)
+            known = await self._asked(batch, missing, until)
+        if any(number not in known for number in asked):
+            await self._delivery.send(to_look_up(batch))
+            return
         answers = {number: answer for number, (answer, _) in known.items()}
         with pure():
             rows = judged_numbers(batch, answers | dict.fromkeys(beyond, OVER_BUDGET))
@@ -58,11 +70,40 @@ class Lookup:
     async def _facts_of(self, batch: events.NumbersJudged) -> dict[int, tuple[Answer, bool]]:
         return await self._delivery.within_deadline(self._facts.of(batch), "answer of PostgreSQL")
 
-    async def _ask(self, batch: events.NumbersJudged, number: int) -> None:
-        """Each answer by itself: should the worker end, only what is under way is asked again."""
-        answer = NO_PROVIDER if self._client is None else await self._client.look_up(number)
+    async def _asked(
+        self, batch: events.NumbersJudged, missing: list[int], until: float
+    ) -> dict[int, tuple[Answer, bool]]:
+        """What is known when the turn has ended."""
+        begun = self._facts.begun(batch, self._lost_seconds)
+        calls = await self._delivery.within_deadline(begun, "answer of PostgreSQL")
+        lost = [number for number in missing if calls.get(number)]
+        await asyncio.gather(
+            *(self._add(batch, number, INTERRUPTED) for number in lost),
+            *(self._ask(batch, number, until) for number in missing if number not in calls),
+        )
+        if any(not old for old in calls.values()):
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        return await self._facts_of(batch)
+
+    async def _ask(self, batch: events.NumbersJudged, number: int, until: float) -> None:
+        """Each answer by itself: should the worker end, only what is under way is lost."""
+        if self._client is None:
+            await self._add(batch, number, NO_PROVIDER)
+        elif await self._client.turn(until):
+            begun = self._facts.begin(batch, number)
+            if await self._delivery.within_deadline(begun, "commit of PostgreSQL"):
+                await self._add(batch, number, await self._client.look_up(number))
+
+    async def _add(self, batch: events.NumbersJudged, number: int, answer: Answer) -> None:
         await self._delivery.within_deadline(self._facts.add(batch, {number: answer}), "commit of PostgreSQL")
         self._metrics.lookups.labels("failed" if answer.error else "answered").inc()
+
+
+def to_look_up(batch: events.NumbersJudged) -> Outgoing:
+    """What asks for the numbers of a batch, or again for those that are left: its content is the same."""
+    with pure():
+        key = batch_key(batch)
+        return Outgoing(topics.LOOKUPS, key.encode(), codec.encode(batch), key, batch_headers(batch))
 
 
 def _outcome(answer: Answer, cached: bool) -> str:

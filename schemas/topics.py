@@ -88,7 +88,7 @@ BATCHES = Topic(
 ALLOCATIONS = Topic("allocations", "area code", (events.BatchAllocated,), "allocate", ("enrich",), _days(3))
 NUMBERS = Topic("numbers", "area code", (events.NumbersEnriched,), "enrich", ("store",), _days(3))
 VALIDATIONS = Topic("validations", "task|batch", (events.ValidationPlanned,), "coordinate", ("judge",), _days(7))
-LOOKUPS = Topic("lookups", "task|batch", (events.NumbersJudged,), "judge", ("lookup",), _days(7))
+LOOKUPS = Topic("lookups", "task|batch", (events.NumbersJudged,), "judge, lookup", ("lookup",), _days(7))
 PROGRESS = Topic(
     "progress",
     "user id",

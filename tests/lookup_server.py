@@ -40,6 +40,7 @@ class LookupServer:
         self.behaviours: dict[str, list[str]] = {}
         self.calls: Counter[str] = Counter()
         self.released = threading.Event()
+        self.late_seconds = 1.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -66,6 +67,8 @@ class LookupServer:
                 answer = documented(number)
                 if behaviour == "slow":
                     server.released.wait(60)
+                elif behaviour == "late":
+                    server.released.wait(server.late_seconds)
                 elif behaviour == "cut off":
                     self.send_response(200)
                     self.send_header("Content-Length", "1000")

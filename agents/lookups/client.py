@@ -39,7 +39,7 @@ class Failed(Exception):
 
 
 class Passing(Failed):
-    """Worth trying again."""
+    """Worth trying again: the provider was not reached, or has said that it does not answer this time."""
 
 
 class LookupClient:
@@ -69,9 +69,17 @@ class LookupClient:
         """Close all connections."""
         await self._http.aclose()
 
+    async def turn(self, until: float) -> bool:
+        """Wait until the rate allows one more call; False where that is not before `until`, by the loop's clock."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._limiter.acquire()
+        except TimeoutError:
+            return False
+        return True
+
     async def look_up(self, number: int) -> Answer:
-        """What the provider says of a number; an Answer with an error where it says nothing."""
-        await self._limiter.acquire()
+        """What the provider says of a number, after its turn; an Answer with an error where it says nothing."""
         if self._breaker.opened:
             return Answer(error="provider_down")
         try:
@@ -116,10 +124,14 @@ class LookupClient:
                     body += part
                     if len(body) > MAX_BODY_BYTES:
                         raise Failed("wrong_answer")
-        except httpx.TimeoutException:
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
             raise Passing("timeout") from None
-        except httpx.HTTPError:  # refused, reset, cut off
+        except httpx.ConnectError:
             raise Passing("not_reachable") from None
+        except httpx.TimeoutException:  # it was asked: whether it has answered, and counts that, is not known
+            raise Failed("timeout") from None
+        except httpx.HTTPError:  # reset, cut off
+            raise Failed("not_reachable") from None
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise Passing("too_many_requests", _seconds(headers.get("retry-after")))
         if status >= 500:

@@ -22,10 +22,16 @@ FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
     AS new (number, line_type, carrier, reason, error)
 ON CONFLICT (task_id, batch_no, number) DO NOTHING
 """
+INSERT_CALL = """
+INSERT INTO lookup_calls (task_id, batch_no, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING number
+"""
+SELECT_CALLS = """
+SELECT number, begun_at < now() - make_interval(secs => %s) FROM lookup_calls WHERE task_id = %s AND batch_no = %s
+"""
 
 
 class LookupFacts:
-    """The table `lookups`: facts of (task, batch, number), added and never changed."""
+    """The tables `lookups` and `lookup_calls`: facts of (task, batch, number), added and never changed."""
 
     def __init__(self, database: Database, provider: str) -> None:
         self._database, self._provider = database, provider
@@ -44,6 +50,18 @@ class LookupFacts:
             if rows:
                 found = {number: Answer(*answer) for number, *answer in rows}
                 await self._insert(connection, batch, found, cached=True)
+
+    async def begin(self, batch: NumbersJudged, number: int) -> bool:
+        """Make a fact of the call that is about to be made; False where one was begun before."""
+        async with self._database.connection(0) as connection:
+            row = await connection.execute(INSERT_CALL, (batch.task_id, batch.batch, number))
+            return await row.fetchone() is not None
+
+    async def begun(self, batch: NumbersJudged, seconds: float) -> dict[int, bool]:
+        """The numbers whose call was begun, and whether so long ago that no answer of it will come any more."""
+        async with self._database.connection(0) as connection:
+            rows = await connection.execute(SELECT_CALLS, (seconds, batch.task_id, batch.batch))
+            return dict(await rows.fetchall())
 
     async def add(self, batch: NumbersJudged, answers: Mapping[int, Answer]) -> None:
         """Make facts of answers; one that is there already stays as it is."""

@@ -1,7 +1,10 @@
 """External validation on real servers, against a provider of the tests: verdicts stand, answers are facts."""
 
+import json
+import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,18 +37,22 @@ def there(
         yield made
 
 
-@pytest.fixture(scope="module")
-def worker(there: Installation, server: LookupServer) -> Iterator[Process]:
-    """One that asks the provider of the tests."""
+def asking(server: LookupServer, **settings: str) -> dict[str, str]:
+    """The environment of a worker that asks the provider of the tests."""
     environment = {
         "NUMBERLINE_LOOKUP_PROVIDER": "twilio",
-        "NUMBERLINE_LOOKUP_BUDGET": "12",
         "NUMBERLINE_LOOKUP_RATE": "1000",
         "TWILIO_ACCOUNT_SID": SID,
         "TWILIO_AUTH_TOKEN": TOKEN,
         "TWILIO_LOOKUPS_URL": server.url,
     }
-    with there.worker("lookups", **environment) as process:
+    return environment | settings
+
+
+@pytest.fixture(scope="module")
+def worker(there: Installation, server: LookupServer) -> Iterator[Process]:
+    """One that asks the provider of the tests."""
+    with there.worker("lookups", **asking(server, NUMBERLINE_LOOKUP_BUDGET="12")) as process:
         yield process
 
 
@@ -163,3 +170,59 @@ def test_a_worker_without_credentials_refuses_to_start(there: Installation) -> N
     with there.process("worker", "poor", NUMBERLINE_LOOKUP_PROVIDER="twilio", TWILIO_AUTH_TOKEN="") as process:
         assert process.wait() == 2
     assert "TWILIO_ACCOUNT_SID must be set for lookups by twilio" in process.log.read_text()
+
+
+@pytest.fixture
+def calm(kafka_server: Any, postgres_server: Any, tmp_path: Path) -> Iterator[Installation]:
+    """An installation for tests that kill its workers or add to them."""
+    with make_small_installation(kafka_server, postgres_server, tmp_path) as made:
+        yield made
+
+
+def test_a_call_that_a_worker_took_with_it_is_not_paid_for_twice(calm: Installation, server: LookupServer) -> None:
+    """Killed while two calls are under way: they have no answer, and say so; the others are asked once each."""
+    numbers = [f"+1201201{line:04}" for line in range(25)]
+    server.behaviours |= {number: ["slow"] for number in numbers[3:5]}
+    body = external("gil", numbers=numbers)
+    task = task_id("gil", body["request_id"])
+    environment = asking(server, NUMBERLINE_LOOKUP_TIMEOUT_SECONDS="10")
+    answered = "SELECT count(*) FROM lookups WHERE task_id = %s AND batch_no = 0"
+    with calm.worker("doomed", **environment) as doomed:
+        calm.produce(json.dumps(body).encode())
+        wait_until(lambda: calm.rows(answered, task) == [(8,)], 30, "all answers of the first batch but two")
+        assert [server.calls[number] for number in numbers[3:5]] == [1, 1]
+        doomed.stop(signal.SIGKILL)
+    with calm.worker("doomed", **environment):
+        ended = "SELECT result_data FROM tasks WHERE task_id = %s AND status = 'completed'"
+        wait_until(lambda: calm.rows(ended, task), 60, "completed task")
+    ((found,),) = calm.rows(ended, task)
+    assert (found["validated_count"], found["lookups"]) == (25, {"answered": 23, "failed": 2})
+    assert {number: server.calls[number] for number in numbers} == dict.fromkeys(numbers, 1)
+    rows = calm.rows(RUN, task)
+    assert [row[0] for row in rows] == numbers
+    assert [row[5] for row in rows] == [None] * 3 + ["interrupted"] * 2 + [None] * 20
+
+
+def test_slow_calls_cost_a_worker_neither_its_session_nor_its_place(
+    calm: Installation, server: LookupServer
+) -> None:
+    """Calls longer than a session, and batches longer than a rebalance may take; a worker comes in between."""
+    numbers = [f"+1201201{line:04}" for line in range(100, 124)]
+    server.behaviours |= {number: ["late"] for number in numbers}
+    server.late_seconds = 4.0
+    environment = asking(server, NUMBERLINE_LOOKUP_RATE="2", NUMBERLINE_SESSION_TIMEOUT_SECONDS="3")
+    body = external("hal", numbers=numbers)
+    task = task_id("hal", body["request_id"])
+    with calm.worker("slow-1", **environment) as first:
+        calm.produce(json.dumps(body).encode())
+        wait_until(lambda: server.calls[numbers[0]], 30, "first call")
+        with calm.worker("slow-2", **environment) as second:
+            ended = "SELECT result_data->'lookups' FROM tasks WHERE task_id = %s AND status = 'completed'"
+            wait_until(lambda: calm.rows(ended, task), 120, "completed task")
+            assert first.alive()
+            assert second.alive()
+    assert calm.rows(ended, task) == [({"answered": 24},)]
+    assert {number: server.calls[number] for number in numbers} == dict.fromkeys(numbers, 1)
+    logs = first.log.read_text() + second.log.read_text()
+    assert "UnknownMemberId" not in logs
+    assert "fenced" not in logs.lower()
