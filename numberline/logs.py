@@ -8,7 +8,7 @@ from typing import Literal
 from pipeline import log_context
 
 # what they say at `info` is of use to their developers
-CHATTY = ("aiokafka", "faust", "mode", "alembic")
+CHATTY = ("aiokafka", "faust", "mode", "alembic", "httpx")
 MOST_TEXT = 10_000  # characters of a message or of a stack trace
 
 
