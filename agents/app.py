@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import faust
@@ -27,6 +28,7 @@ from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection
 from agents.quotas import Quotas
+from agents.readiness import KAFKA, POSTGRESQL, Readiness, ready_at_rebalances, watch
 from agents.store import Store
 from agents.unions import forget_at_rebalances
 from agents.usage import UsageTeller, tell_at_rebalances
@@ -46,7 +48,7 @@ REBALANCE_SECONDS = 10.0
 WRITE_SECONDS = 2.0  # what the end of a lookup takes beside the call itself
 
 
-def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) -> Any:
+def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics, readiness: Readiness) -> Any:
     """The Faust application of a worker with all steps. partitions: the installation's one count."""
     faust_workarounds.install()
     app = _build_app(settings, partitions, metrics)
@@ -111,12 +113,15 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics) ->
     forget_at_rebalances(
         app, metrics, coordinate.unions, coordinate.loads.unions, allocate.ledger.unions, allocate.ledger.changed
     )
+    ready_at_rebalances(app, readiness)
     tell_at_rebalances(app, usage, topics.topic_name(settings.namespace, topics.BATCHES))
     settle_at_rebalances(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
     run_beside(app, "quotas", quotas.run)
     run_beside(app, "usage", usage.run)
+    run_beside(app, "kafka", partial(watch, readiness, KAFKA, producers[0].check))
+    run_beside(app, "postgresql", partial(watch, readiness, POSTGRESQL, database.check))
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
     run_beside(app, "fold", Fold(delivery("fold"), database).run)
     app.on_before_shutdown.connect(close)

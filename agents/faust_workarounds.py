@@ -19,6 +19,7 @@ from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from faust.assignor.client_assignment import ClientMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -26,6 +27,8 @@ from faust.transport.drivers import aiokafka as driver
 from agents.header_names import read_every_header
 
 log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.02  # between two looks for partitions to fetch from
 
 
 def install() -> None:
@@ -40,6 +43,7 @@ def install() -> None:
     _f8_commit_before_partitions_go()
     _f9_leave_though_static()
     _f10_end_without_a_sleep()
+    _f10_start_without_a_sleep()
     _f11_deliver_without_tasks()
     _f12_subscribe_no_more_at_the_end()
     _f12_take_no_assignment_without_our_topics()
@@ -251,6 +255,25 @@ def _f10_end_without_a_sleep() -> None:
             self.loop.run_until_complete(asyncio.wait(rest, timeout=1.0))
 
     mode.Worker._gather_all = _gather_all
+
+
+def _f10_start_without_a_sleep() -> None:
+    """F10, at the start: a second before the tables start, and one each time that nothing is to be fetched yet."""
+
+    async def on_start(self: Any) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+    wait_next_records = Consumer._wait_next_records
+
+    async def _wait_next_records(self: Any, timeout: float) -> Any:
+        if self.flow_active and not self._get_active_partitions():
+            await asyncio.sleep(IDLE_SECONDS)
+            return {}, self._get_active_partitions()
+        return await wait_next_records(self, timeout)
+
+    TableManager.on_start = on_start
+    Consumer._wait_next_records = _wait_next_records
 
 
 def _f11_deliver_without_tasks() -> None:

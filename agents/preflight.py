@@ -1,12 +1,16 @@
 """What a worker makes sure of before it joins the group: that it fits what it finds (contract, rule 10)."""
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from agents.database import refusal
+from agents.readiness import KAFKA, POSTGRESQL, Readiness, once_it_answers
 from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
@@ -49,13 +53,19 @@ class Found:
     area_codes: tuple[str, ...]
 
 
-async def preflight(settings: Settings, migration: str) -> int:
+async def preflight(settings: Settings, migration: str, readiness: Readiness | None = None) -> int:
     """The installation's partition count. migration: the tables must have gone through it.
 
+    readiness: told which server is away while it is waited for, up to the deadline; without it none is.
     Raises RefusedToStart, or Unavailable where a server is away.
     """
-    migrated, installed, area_codes = _look_at_database(settings)
-    partitions, ledger_partitions = await _look_at_kafka(settings)
+    seconds = settings.deadline_seconds if readiness else 0.0
+    readiness = readiness or Readiness()
+    look_at_database = partial(asyncio.to_thread, _look_at_database, settings)
+    migrated, installed, area_codes = await once_it_answers(readiness, POSTGRESQL, look_at_database, seconds)
+    partitions, ledger_partitions = await once_it_answers(
+        readiness, KAFKA, partial(_look_at_kafka, settings), seconds
+    )
     return judge(
         settings.namespace, migration, Found(migrated, installed, partitions, ledger_partitions, area_codes)
     )
@@ -114,6 +124,10 @@ def _look_at_database(settings: Settings) -> tuple[str | None, int | None, tuple
     except psycopg.errors.UndefinedTable:
         return migration, None, ()
     except psycopg.OperationalError as error:
+        if (why := refusal(error)) is not None:
+            raise RefusedToStart(
+                f"PostgreSQL refuses this worker: {why}", f"Mend that, or {variable('database_url')}."
+            ) from None
         raise Unavailable(f"PostgreSQL ({variable('database_url')}): {error}", 10) from None
     return migration, (row[0] if row else None), area_codes
 

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
+from pipeline.errors import Unavailable
 from schemas.topics import MEBIBYTE
 
 
@@ -36,6 +38,15 @@ class StepProducer:
             topic, value=value, key=key, partition=partition, timestamp_ms=timestamp, headers=headers
         )
         return acknowledged
+
+    async def check(self) -> None:
+        """Return when a broker answers.  Raises Unavailable."""
+        try:
+            producer = self._producer or await self._started()
+        except KafkaError as error:
+            raise Unavailable(f"answer of Kafka ({error})", 0) from None
+        if not await producer.client.force_metadata_update():
+            raise Unavailable("answer of Kafka", 0)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -6,17 +6,17 @@ from importlib.metadata import version
 
 import faust
 import uvloop
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.app import build_worker
 from agents.preflight import preflight
+from agents.readiness import Readiness
 from agents.session import with_session_of_the_broker
+from agents.status import serve_status
 from agents.table_files import watch_tables
-from pipeline.errors import NeedsPerson, RefusedToStart
+from pipeline.errors import NeedsPerson
 from pipeline.metrics import WorkerMetrics
-from pipeline.settings import Settings, variable
-
-DEFAULT_METRICS_PORT = 9101
+from pipeline.settings import Settings
 
 
 def run_worker(settings: Settings, migration: str) -> None:
@@ -24,11 +24,11 @@ def run_worker(settings: Settings, migration: str) -> None:
 
     migration: the tables must have gone through it.
     """
-    partitions = asyncio.run(preflight(settings, migration))
-    settings = asyncio.run(with_session_of_the_broker(settings))
-    registry = CollectorRegistry()
+    registry, readiness = CollectorRegistry(), Readiness()
     ProcessCollector(registry=registry)
-    serve_metrics(registry, settings)
+    serve_status(registry, readiness, settings)
+    partitions = asyncio.run(preflight(settings, migration, readiness))
+    settings = asyncio.run(with_session_of_the_broker(settings))
     directory = settings.state_dir.absolute() / "workers" / settings.worker_id
     directory.mkdir(parents=True, exist_ok=True)
     # also for the thread of Faust's consumer: a message costs the loop more than it costs a step
@@ -38,7 +38,7 @@ def run_worker(settings: Settings, migration: str) -> None:
     metrics = WorkerMetrics(registry)
     metrics.build.info({"version": version("numberline"), "process": "worker"})
     watch_tables(metrics, directory)
-    app = build_worker(settings, partitions, metrics)
+    app = build_worker(settings, partitions, metrics, readiness)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )
@@ -50,15 +50,3 @@ def run_worker(settings: Settings, migration: str) -> None:
         if isinstance(worker.crash_reason, NeedsPerson):
             raise worker.crash_reason from None
         raise
-
-
-def serve_metrics(registry: CollectorRegistry, settings: Settings) -> None:
-    """Prometheus metrics on their port.  Raises RefusedToStart where it is taken."""
-    port = DEFAULT_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
-    try:
-        start_http_server(port, settings.host, registry)
-    except OSError as error:
-        raise RefusedToStart(
-            f"the metrics port {settings.host}:{port} cannot be used: {error.strerror}",
-            f"Set {variable('metrics_port')} to another, or to 0 for a free one.",
-        ) from None

@@ -4,6 +4,7 @@ NumberlineError
 ├── SettingsInvalid        an environment variable has a value that it does not accept
 ├── NeedsPerson            the process ends with 2 and is not to be restarted
 │   ├── RefusedToStart     what is found does not fit this process; a person must decide
+│   ├── DatabaseRefuses    PostgreSQL lacks a table or does not allow what a step does
 │   └── TooManyDeadLetters a worker would drain a topic into the dead letters
 ├── ListInvalid            a list to be judged is not what its format asks for
 ├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
@@ -45,6 +46,10 @@ class NeedsPerson(NumberlineError):
 
 class RefusedToStart(NeedsPerson):
     """Found before the process began its work."""
+
+
+class DatabaseRefuses(NeedsPerson):
+    """PostgreSQL refused, and will refuse again: a table or column is missing, or a right."""
 
 
 class TooManyDeadLetters(NeedsPerson):

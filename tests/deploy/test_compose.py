@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from agents.run import DEFAULT_METRICS_PORT
+from agents.status import DEFAULT_METRICS_PORT
 from deploy.monitoring.rules import JOBS
 from gateway.main import METRICS_PORT
 from schemas import topics

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from agents.run import DEFAULT_METRICS_PORT
+from agents.status import DEFAULT_METRICS_PORT
 from embedded.ports import free_port
 from gateway.main import METRICS_PORT
 from pipeline.metrics import WorkerMetrics
