@@ -118,7 +118,7 @@ def import_(
     options = Options(mapping, new_area_code, accept_loss)
     reports: list[FileReport] = []
     console = _console()
-    with versions.locked(settings) as connection, _recorded(settings, files, dry_run) as attempt:
+    with _recorded(settings, files, dry_run) as attempt, versions.locked(settings) as connection:
         current = versions.current(connection)
         before = versions.rows_of(connection, current)
         try:
@@ -240,8 +240,8 @@ def rollback(version: int) -> None:
     """Make the data of an earlier VERSION current again, as a new version."""
     settings = load_settings()
     with (
-        versions.locked(settings) as connection,
         audit.attempt(settings, "roll back prefixes", f"to version {version}") as attempt,
+        versions.locked(settings) as connection,
     ):
         old, current = versions.published(connection, version), versions.current(connection)
         data = versions.rows_of(connection, old)

@@ -296,6 +296,7 @@ def test_one_import_at_a_time(bare: Installation, run: Run, tmp_path: Path) -> N
         2,
         "another import is changing the prefix data\nTry again when it has ended.\n",
     )
+    assert bare.audited() == [("import prefixes", "codes.txt", "refused")]
 
 
 def test_init_leaves_what_was_imported(bare: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
