@@ -154,7 +154,7 @@ def test_faults_are_seen(watched: Watched) -> None:
 
     made.execute("ALTER VIEW tasks RENAME TO tasks_away")
     errors = functools.partial(watched.call, "/api/tasks/", watched.token)
-    wait_until(lambda: errors() == 500 and watched.has_fired("NumberlineHttpErrors"), SECONDS, "alert of errors")
+    wait_until(lambda: errors() == 503 and watched.has_fired("NumberlineHttpErrors"), SECONDS, "alert of errors")
     made.execute("ALTER VIEW tasks_away RENAME TO tasks")
 
     made.produce_on("numbers", b"no event", [])
