@@ -36,7 +36,6 @@ SEEN = {
     "NumberlineGatewayDown",
     "NumberlineNoWorker",
     "NumberlineNoGateway",
-    "NumberlineRecoverySlow",
     "NumberlineLagGrowing",
     "NumberlineLagUnknown",
     "NumberlineTaskStuck",
@@ -178,8 +177,6 @@ def test_faults_are_seen(watched: Watched) -> None:
     watched.fires("NumberlineWorkerDown", "NumberlineNoWorker", "NumberlineTaskStuck")
     made.produce(b"{")
     watched.fires("NumberlineLagGrowing")
-    with made.worker("w1", NUMBERLINE_METRICS_PORT=str(watched.worker_port)):
-        watched.fires("NumberlineRecoverySlow")
 
     made.running["gateway"].stop()
     watched.fires("NumberlineGatewayDown", "NumberlineNoGateway")
