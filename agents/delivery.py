@@ -285,12 +285,18 @@ def register(
 
 
 def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None:
-    """Run something for as long as the worker; should it fail, the worker ends."""
+    """Run something for as long as the worker; should it fail, the worker ends.
+
+    While the worker stops it is no failure: producers and connections that it uses close before it is cancelled.
+    """
 
     async def run() -> None:
         try:
             await body()
         except Exception as error:
+            if app.should_stop:
+                log.info("%s ends with the worker: %s", name, error)
+                return
             end_soon(name, error)
             await app.crash(error)
 

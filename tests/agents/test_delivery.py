@@ -1,12 +1,12 @@
 """The delivery runtime: what is sent, in which order, when a record may be acknowledged, and what goes wrong."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from agents.delivery import Delivery, Outgoing, Record, pure
+from agents.delivery import Delivery, Outgoing, Record, pure, run_beside
 from pipeline.dead_letters import Headers, batch_failed
 from pipeline.errors import BatchImpossible, StepFailed, Unavailable, Unreadable
 from pipeline.metrics import WorkerMetrics
@@ -42,6 +42,17 @@ class App:
 
     def __init__(self) -> None:
         self.producer = Producer()
+        self.should_stop = False
+        self.beside: list[Callable[[], Awaitable[None]]] = []
+        self.crashed: list[Exception] = []
+
+    def task(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Begun by the test."""
+        self.beside.append(run)
+
+    async def crash(self, error: Exception) -> None:
+        """Remember why."""
+        self.crashed.append(error)
 
 
 @pytest.fixture
@@ -297,3 +308,24 @@ def test_batches_of_every_step_between_plan_and_store_can_be_told() -> None:
     """allocate, enrich and store all read topics of batches."""
     for topic in (topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS):
         assert batch_failed(topic.name, BATCH, StepFailed("x")) is not None
+
+
+@pytest.mark.parametrize(
+    ("stopping", "ends"), [(False, ["usage: closed"]), (True, [])], ids=["at work", "stopping"]
+)
+async def test_what_runs_beside_ends_the_worker_unless_it_stops(
+    app: App, monkeypatch: pytest.MonkeyPatch, stopping: bool, ends: list[str]
+) -> None:
+    """A worker that was told to stop closes its producers, and leaves with 0 all the same."""
+    ended: list[str] = []
+    monkeypatch.setattr("agents.delivery.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
+
+    async def body() -> None:
+        app.should_stop = stopping
+        raise OSError("closed")
+
+    run_beside(app, "usage", body)
+    await app.beside[0]()
+
+    assert ended == ends
+    assert [f"usage: {error}" for error in app.crashed] == ends
