@@ -2,8 +2,9 @@
 
 import json
 import signal
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.lookup_server import SID, TOKEN, LookupServer
 from tests.processes import Process, wait_until
 
 VALID = [f"+1201200{line:04}" for line in range(30)]
+REST_SECONDS = 2.0  # a batch that need not wait for another's calls is through in a fraction of it
 RUN = """
 SELECT number, validation_reason, validation_source, external_line_type, external_carrier, external_error
 FROM validations WHERE task_id = %s ORDER BY position
@@ -172,6 +174,19 @@ def test_a_worker_without_credentials_refuses_to_start(there: Installation) -> N
     assert "TWILIO_ACCOUNT_SID must be set for lookups by twilio" in process.log.read_text()
 
 
+def at_rest(look: Callable[[], Any], found: Any) -> None:
+    """Wait until this is what is found, and has been at every look within REST_SECONDS."""
+    since = time.monotonic()
+
+    def resting() -> bool:
+        nonlocal since
+        if look() != found:
+            since = time.monotonic()
+        return time.monotonic() - since > REST_SECONDS
+
+    wait_until(resting, 30, f"{found} for {REST_SECONDS} s")
+
+
 @pytest.fixture
 def calm(kafka_server: Any, postgres_server: Any, tmp_path: Path) -> Iterator[Installation]:
     """An installation for tests that kill its workers or add to them."""
@@ -187,12 +202,18 @@ def test_a_call_that_a_worker_took_with_it_is_not_paid_for_twice(calm: Installat
     task = task_id("gil", body["request_id"])
     environment = asking(server, NUMBERLINE_LOOKUP_TIMEOUT_SECONDS="10")
     answered = "SELECT count(*) FROM lookups WHERE task_id = %s AND batch_no = 0"
+    under_way = (
+        "SELECT (SELECT count(*) FROM lookup_calls WHERE task_id = %s)"
+        " - (SELECT count(*) FROM lookups WHERE task_id = %s)"
+    )
     with calm.worker("doomed", **environment) as doomed:
         calm.produce(json.dumps(body).encode())
         wait_until(lambda: calm.rows(answered, task) == [(8,)], 30, "all answers of the first batch but two")
         wait_until(
             lambda: [server.calls[one] for one in numbers[3:5]] == [1, 1], 30, "both slow calls at the provider"
         )
+        # batches of other partitions go on meanwhile: nothing but the two slow calls is to be under way
+        at_rest(lambda: calm.rows(under_way, task, task), [(2,)])
         doomed.stop(signal.SIGKILL)
     with calm.worker("doomed", **environment):
         ended = "SELECT result_data FROM tasks WHERE task_id = %s AND status = 'completed'"
