@@ -94,14 +94,17 @@ def test_lock_is_in_step(path: str) -> None:
 
 
 def test_lock_has_what_runs_and_no_more() -> None:
-    """All dependencies of the project; no tool, and no embedded server."""
+    """All dependencies of the project, and what sends traces; no tool, and no embedded server."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     names = {name for name, _ in locked("deploy/requirements.lock")}
     wanted = {re.split(r"[^\w-]", one)[0] for one in project["project"]["dependencies"]}
     tools = {re.split(r"[^\w-]", one)[0] for one in project["dependency-groups"]["dev"]}
-    servers = {re.split(r"[^\w-]", one)[0] for one in project["project"]["optional-dependencies"]["embedded"]}
-    assert wanted <= names
-    assert not (tools | servers) & names
+    extras = {
+        extra: {re.split(r"[^\w-]", one)[0] for one in needed}
+        for extra, needed in project["project"]["optional-dependencies"].items()
+    }
+    assert wanted | extras["tracing"] <= names
+    assert not (tools | extras["embedded"] - {"requests"}) & names  # which the exporter of traces uses too
 
 
 @pytest.fixture(scope="module")
