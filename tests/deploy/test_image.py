@@ -43,6 +43,25 @@ def test_base_is_pinned_and_one() -> None:
     assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", bases[0])
 
 
+def test_hadolint_finds_nothing() -> None:
+    """Not even a matter of style."""
+    assert hadolint(ROOT / "Dockerfile") == ""
+
+
+def test_hadolint_finds_a_loose_base(tmp_path: Path) -> None:
+    """The rule itself."""
+    (tmp_path / "Dockerfile").write_text("FROM python:latest\nRUN cd /tmp && python -m venv v\n")
+    assert {"DL3007", "DL3003"} <= set(re.findall(r"DL\d+", hadolint(tmp_path / "Dockerfile")))
+
+
+def hadolint(path: Path) -> str:
+    """What it has against a file."""
+    command = [str(Path(sys.executable).with_name("hadolint")), "--failure-threshold=style", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == (done.stdout == ""), done.stderr
+    return done.stdout
+
+
 def test_image_runs_as_a_numbered_user() -> None:
     """The last USER is not root, and nothing comes after it that would change that."""
     assert of("USER", FINAL) == ["10001:10001"]
