@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from pyroaring import BitMap
 
-from bench.scale import FACT_NUMBERS, STRIDE, facts_of
+from bench.scale.facts import FACT_NUMBERS, STRIDE, facts_of
 from pipeline.ledger import by_area_code
 
 

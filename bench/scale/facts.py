@@ -1,0 +1,49 @@
+"""Facts of 5,000 numbers in the ledger's changelog, as allocate would have left them.
+
+A fact holds every 1,600th number of an area code from one at random on, so that it has the size of a random one,
+and so have all together.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from pyroaring import BitMap
+
+from bench.system import System
+from numberline.client import kafka_producer
+from numberline.ledger import installed_partitions
+from pipeline import numbering
+from pipeline.allocate import fact_key
+from schemas import topics
+from schemas.partitions import partition_for
+
+FACT_NUMBERS = 5_000
+STRIDE = numbering.NUMBERS // FACT_NUMBERS
+TASK = "00000000-0000-5000-8000-000000000000"
+UNACKNOWLEDGED = 2_000
+
+
+async def write_facts(system: System, numbers: int, codes: Sequence[str]) -> None:
+    """Facts of so many numbers over these area codes."""
+    settings = system.settings
+    partitions, topic = installed_partitions(settings), topics.changelog_name(settings.namespace, "ledger")
+    async with kafka_producer(settings) as producer:
+        sent = []
+        async for code, key, value in facts_of(numbers, codes):
+            sent.append(await producer.send(topic, value, key, partition=partition_for(code, partitions)))
+            if len(sent) == UNACKNOWLEDGED:
+                await asyncio.gather(*sent)
+                sent.clear()
+        await asyncio.gather(*sent)
+
+
+async def facts_of(numbers: int, codes: Sequence[str]) -> AsyncIterator[tuple[str, bytes, bytes]]:
+    """Area code, key and fact; no number is in two of an area code's."""
+    each = numbers // FACT_NUMBERS // len(codes)
+    for code in codes:
+        firsts = np.random.default_rng(int(code)).permutation(STRIDE)
+        for batch in range(each):
+            held = BitMap(np.arange(firsts[batch], numbering.NUMBERS, STRIDE, dtype=np.uint32))
+            yield code, fact_key(code, TASK, batch), bytes(held.serialize())
+        await asyncio.sleep(0)
