@@ -11,6 +11,7 @@ import mode
 from agents import faust_workarounds
 from agents.allocate import Allocate
 from agents.catalogue import CatalogueReader
+from agents.compact import Compactor
 from agents.coordinate import Coordinate
 from agents.database import Database
 from agents.delivery import Delivery, handoff_to, register, run_beside
@@ -24,6 +25,7 @@ from agents.lookup import TURN_SECONDS, Lookup
 from agents.lookups.client import LookupClient
 from agents.lookups.facts import LookupFacts
 from agents.lookups.provider import load_provider
+from agents.owned import tell_at_rebalances
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection
@@ -31,7 +33,7 @@ from agents.quotas import Quotas
 from agents.readiness import KAFKA, POSTGRESQL, Readiness, ready_at_rebalances, watch
 from agents.store import Store
 from agents.unions import forget_at_rebalances
-from agents.usage import UsageTeller, tell_at_rebalances
+from agents.usage import UsageTeller
 from agents.verdicts import VerdictStore
 from pipeline.dead_letters import Limit
 from pipeline.kafka_security import security_options
@@ -110,16 +112,20 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics, re
     for topic, name, step, of_step in steps:
         register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
     usage = UsageTeller(delivery("usage"), allocate.ledger, partitions)
+    compactor = Compactor(
+        delivery("compact"), ledger, tasks, database, metrics, partitions, settings.compact_seconds
+    )
     forget_at_rebalances(
         app, metrics, coordinate.unions, coordinate.loads.unions, allocate.ledger.unions, allocate.ledger.changed
     )
     ready_at_rebalances(app, readiness)
-    tell_at_rebalances(app, usage, topics.topic_name(settings.namespace, topics.BATCHES))
+    tell_at_rebalances(app, topics.topic_name(settings.namespace, topics.BATCHES), usage, compactor)
     settle_at_rebalances(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
     run_beside(app, "catalogue", catalogues.run)
     run_beside(app, "quotas", quotas.run)
     run_beside(app, "usage", usage.run)
+    run_beside(app, "compact", compactor.run)
     run_beside(app, "kafka", partial(watch, readiness, KAFKA, producers[0].check))
     run_beside(app, "postgresql", partial(watch, readiness, POSTGRESQL, database.check))
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)

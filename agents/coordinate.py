@@ -54,6 +54,7 @@ class Coordinate:
         if isinstance(event, events.TaskForgotten):
             if task.submitted is None or task.ended:
                 # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
+                self._metrics.facts_let_go.labels("tasks").inc(len(event.facts))
                 await self._remove([prefix + name.encode() for name in event.facts])
             return None
         beside: list[Outgoing] = []

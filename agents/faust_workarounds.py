@@ -434,12 +434,13 @@ class Table(faust.Table):
         self.count_bytes(len(key))
         return self._sent.pop()
 
-    def items_with_prefix(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Key and value of what one partition holds under keys that begin so, in key order."""
+    def items_with_prefix(self, partition: int, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Key and value of what one partition holds under keys that begin so, in key order, above `after`."""
         rows = self.data._db_for_partition(partition).iter()
-        rows.seek(prefix)
+        rows.seek(max(prefix, after))
         while rows.valid() and rows.key().startswith(prefix):
-            yield rows.key(), rows.value()
+            if rows.key() != after:
+                yield rows.key(), rows.value()
             rows.next()
 
     def _on_changelog_sent(self, future: Any) -> None:

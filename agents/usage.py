@@ -4,7 +4,6 @@ A hint: what counts is the ledger. Intake refuses early by it, and capacity is a
 """
 
 import asyncio
-from typing import Any
 
 from agents.delivery import Delivery, Outgoing
 from agents.ledger import Ledger
@@ -58,17 +57,3 @@ class UsageTeller:
 
     def _message(self, usage: events.Usage) -> Outgoing:
         return Outgoing(topics.USAGE, usage.area_code.encode(), codec.encode(usage), usage.area_code)
-
-
-def tell_at_rebalances(app: Any, teller: UsageTeller, topic: str) -> None:
-    """Let the teller know which partitions of batches this worker has, once their tables are recovered."""
-
-    async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
-        teller.owns(frozenset())
-
-    async def complete(sender: Any, **kwargs: Any) -> None:
-        assigned = app.consumer.assignment()
-        teller.owns(frozenset(partition.partition for partition in assigned if partition.topic == topic))
-
-    app.on_partitions_revoked.connect(revoked)
-    app.on_rebalance_complete.connect(complete)

@@ -1,16 +1,20 @@
 """Finds old facts in the changelogs, and sends the commands by which workers put them together or let them go."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from aiokafka import AIOKafkaProducer
 
+from agents.compact import OLD_TASKS
 from numberline.client import kafka_producer
 from numberline.ledger import installed_partitions, read_table
 from numberline.records import read_to_end
-from pipeline.compact import FEWEST_FACTS, TASK_AGE, compactions, forgotten, tasks_of
+from numberline.rows import database
+from pipeline.compact import FEWEST_FACTS, TASK_AGE, compactions, drawn_for, forgotten, tasks_of
+from pipeline.ledger import by_area_code
 from pipeline.settings import Settings
 from schemas import codec, topics
 from schemas.events import Compact, TaskForgotten
@@ -21,7 +25,7 @@ Each = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Found:
-    """Commands to be sent. facts: how many the ledger has, of draws and of suppressions."""
+    """Commands to be sent. facts: how many the ledger has."""
 
     facts: int
     compactions: tuple[Compact, ...]
@@ -29,24 +33,28 @@ class Found:
 
 
 async def find(settings: Settings, ledger_age: timedelta, each: Each, fewest: int = FEWEST_FACTS) -> Found:
-    """What is old enough by now. each: told of the partitions read.  Raises NotReachable."""
-    now = int(time.time() * 1000)
+    """What is old enough by now, as workers judge it. each: told of the partitions read.  Raises NotReachable."""
+    now = time.time()
     partitions = installed_partitions(settings)
-    running: set[str] = set()
     lists: list[TaskForgotten] = []
-    puts: list[Compact] = []
+    facts: dict[str, list[str]] = {}
     for partition in range(partitions):
-        tasks = list(tasks_of(await read_table(settings, "tasks", partition)))
-        running |= {task.task_id for task in tasks if task.running}
-        lists += forgotten(tasks, now - _ms(TASK_AGE))
+        tasks = tasks_of(await read_table(settings, "tasks", partition))
+        lists += forgotten(tasks, int((now - TASK_AGE.total_seconds()) * 1000))
         each(1)
-    facts = 0
-    for partition in range(partitions):
-        ages = await _ages(settings, partition)
-        facts += len(ages)
-        puts += compactions(ages, frozenset(running), now - _ms(ledger_age), str(now), fewest)
+        for area_code, names in (await _names(settings, partition)).items():
+            facts.setdefault(area_code, []).extend(names)
         each(1)
-    return Found(facts, tuple(puts), tuple(lists))
+    drawn = drawn_for(name for names in facts.values() for name in names)
+    with database(settings) as connection:
+        rows = connection.execute(OLD_TASKS, (list(drawn), now - ledger_age.total_seconds())).fetchall()
+    old, name = {task for (task,) in rows}, uuid.uuid4().hex
+    puts = [
+        command
+        for area_code, names in sorted(facts.items())
+        for command in compactions(area_code, names, old, name, fewest)
+    ]
+    return Found(sum(map(len, facts.values())), tuple(puts), tuple(lists))
 
 
 async def send(settings: Settings, found: Found, each: Each) -> None:
@@ -75,16 +83,13 @@ async def _send(
     await producer.send_and_wait(name, codec.encode(command), key.encode(), partition=partition)
 
 
-async def _ages(settings: Settings, partition: int) -> dict[bytes, int]:
-    """When each fact of a partition of the ledger was written last (ms), without what it holds."""
-    found: dict[bytes, int] = {}
+async def _names(settings: Settings, partition: int) -> dict[str, list[str]]:
+    """Area code -> the names of its facts in a partition of the ledger, without what they hold."""
+    keys: set[bytes] = set()
     async for record in read_to_end(settings, topics.changelog_name(settings.namespace, "ledger"), partition):
         if record.value is None:
-            found.pop(record.key, None)
+            keys.discard(record.key)
         else:
-            found[record.key] = record.timestamp
-    return found
-
-
-def _ms(age: timedelta) -> int:
-    return int(age.total_seconds() * 1000)
+            keys.add(record.key)
+    named = by_area_code(dict.fromkeys(keys, b""))
+    return {code: [key.decode().partition("|")[2] for key in sorted(facts)] for code, facts in named.items()}

@@ -1,9 +1,10 @@
-"""Which old facts are put together or let go, and by which commands: a function of the facts and of two moments."""
+"""Which old facts are put together or let go, and by which commands: a function of the facts and of what is old."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pipeline import quota
 from pipeline.ledger import SUM
 from schemas import codec, topics
 from schemas.events import Compact, Fact, TaskForgotten
@@ -11,7 +12,7 @@ from schemas.events import Compact, Fact, TaskForgotten
 # older than any record that could ask for the batch again: a duplicate would draw anew
 LEDGER_AGE = max(topic.retention for topic in (topics.BATCHES, topics.TASK_EVENTS) if topic.retention)
 TASK_AGE = timedelta(days=45)
-FACTS_A_COMMAND = 500  # the partition waits while they are put together
+FACTS_A_COMMAND = 128  # their partition waits while they are put together
 FEWEST_FACTS = 64  # fewer are read in no time
 
 
@@ -33,14 +34,20 @@ class TaskFacts:
 
 
 def tasks_of(facts: Mapping[bytes, bytes]) -> Iterator[TaskFacts]:
-    """The tasks of a partition of the table `tasks`, whose keys are ``user|task|name``."""
+    """The tasks of a partition of the table `tasks`, whose keys are ``user|task|name``; quotas are left out."""
     grouped: dict[tuple[str, str], dict[str, bytes]] = {}
     for key, value in facts.items():
-        user, task, name = key.decode().split("|", 2)
-        grouped.setdefault((user, task), {})[name] = value
+        if is_of_task(key):
+            user, task, name = key.decode().split("|", 2)
+            grouped.setdefault((user, task), {})[name] = value
     for (user, task), named in grouped.items():
         times = [_time_of(value) for name, value in named.items() if not name.startswith("batch|")]
         yield TaskFacts(user, task, tuple(sorted(named)), max(times, default=0), "plan" in named, "end" in named)
+
+
+def is_of_task(key: bytes) -> bool:
+    """Whether a key of the table `tasks` is a task's: not a quota's, nor one of Faust's own."""
+    return key.count(b"|") >= 2 and not key.startswith(quota.MARK)
 
 
 def _time_of(value: bytes) -> int:
@@ -56,22 +63,24 @@ def forgotten(tasks: Iterable[TaskFacts], before: int) -> Iterator[TaskForgotten
             yield TaskForgotten(task.task_id, task.user_id, task.names)
 
 
-def compactions(
-    ages: Mapping[bytes, int], running: frozenset[str], before: int, name: str, fewest: int = FEWEST_FACTS
-) -> Iterator[Compact]:
-    """What puts the facts of the ledger that were left before a moment (ms) into one an area code.
+def drawn_for(facts: Iterable[str]) -> frozenset[str]:
+    """The tasks whose batches these facts of the ledger are, ``task|batch`` each; sums are nobody's."""
+    return frozenset(fact.partition("|")[0] for fact in facts) - {SUM}
 
-    ages: record time by key, of one partition. running: tasks whose batches stay as they are. name: of the sum,
-    new with each run. Where one command cannot hold all, the next goes on from the sum of the one before.
+
+def compactions(
+    area_code: str, facts: Iterable[str], old: Collection[str], name: str, fewest: int = FEWEST_FACTS
+) -> Iterator[Compact]:
+    """What puts facts of an area code into one.
+
+    facts: ``task|batch`` or ``sum|name``. old: tasks that ended so long ago that nothing asks for their batches
+    again; those of others stay as they are. name: of the sum, one that no other command has or will have. Where
+    one command cannot hold all, the next goes on from the sum of the one before.
     """
-    by_area_code: dict[str, list[str]] = {}
-    for key, at in ages.items():
-        area_code, _, rest = key.decode(errors="replace").partition("|")
-        if len(area_code) == 3 and at < before and rest.partition("|")[0] not in running:
-            by_area_code.setdefault(area_code, []).append(rest)
-    for area_code, facts in sorted(by_area_code.items()):
-        if len(facts) >= fewest:
-            yield from _chained(area_code, sorted(facts), name)
+    chosen_tasks = {SUM, *old}
+    chosen = sorted(fact for fact in facts if fact.partition("|")[0] in chosen_tasks)
+    if len(chosen) >= fewest:
+        yield from _chained(area_code, chosen, name)
 
 
 def _chained(area_code: str, facts: list[str], name: str) -> Iterator[Compact]:

@@ -164,6 +164,18 @@ class WorkerMetrics(ProcessMetrics):
             ["table"],
             registry=registry,
         )
+        self.facts_let_go = Counter(
+            "numberline_facts_let_go",
+            "Facts of a table that were put together with others, or let go, because they are old.",
+            ["table"],
+            registry=registry,
+        )
+        _begin(self.facts_let_go, ("ledger",), ("tasks",))
+        self.ledger_facts = Gauge(
+            "numberline_ledger_facts",
+            "Facts in the worker's partitions of the ledger when it last looked for old ones.",
+            registry=registry,
+        )
         self.ledger_area_codes = Gauge(
             "numberline_ledger_area_codes",
             "Area codes whose union of taken numbers is in memory.",

@@ -16,9 +16,12 @@ DAY_MS = 86_400_000
 DAYS = 8  # a task's events are kept for 7: one that was planned before has ended, or never will
 
 
+MARK = b"#"  # of their keys; no user id has one
+
+
 def fact_prefix(user_id: str) -> bytes:
-    """What the keys of a user's facts begin with; no user id has a #."""
-    return f"#{user_id}|".encode()
+    """What the keys of a user's facts begin with."""
+    return MARK + f"{user_id}|".encode()
 
 
 def fact_key(user_id: str, planned_at: int, task_id: str, ended: bool = False) -> bytes:

@@ -133,6 +133,12 @@ class Settings(BaseSettings):
     dead_letter_seconds: float = _setting(
         60.0, "the time that NUMBERLINE_DEAD_LETTER_LIMIT is about, 1 to 86400 s", ge=1, le=86_400
     )
+    compact_seconds: float = _setting(
+        3600.0,
+        "how often a worker looks for facts so old that they can be put together, 1 to 604800 s; 0 for never",
+        ge=0,
+        le=604_800,
+    )
     session_timeout_seconds: float = _setting(
         3.0, "after how long without a heartbeat a worker's partitions move, 1 to 300 s", ge=1, le=300
     )

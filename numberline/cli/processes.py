@@ -34,7 +34,7 @@ def up(demo: bool, quantity: int, workers: int) -> None:
 def init() -> None:
     """Create the topics and the tables, and load the shipped prefix data.
 
-    Safe to repeat: it makes what is missing and leaves the rest.
+    Safe to repeat: it makes what is missing, gives topics the settings of this version, and leaves the rest.
     """
     from numberline.setup.init import init as run_init
 

@@ -15,15 +15,11 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
     database.upgrade(url)
     partitions = database.remember_partitions(url, settings.partitions)
     say("tables are up to date")
-    created = asyncio.run(
-        topics.create_topics(
-            settings.kafka_bootstrap_servers,
-            settings.namespace,
-            partitions,
-            settings.replication_factor,
-            security_options(settings),
-        )
-    )
+    servers, namespace, security = settings.kafka_bootstrap_servers, settings.namespace, security_options(settings)
+    copies = settings.replication_factor
+    created = asyncio.run(topics.create_topics(servers, namespace, partitions, copies, security))
     say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
+    for one in asyncio.run(topics.update_topics(servers, namespace, copies, security)):
+        say(f"{one.topic}: {one.name} was {one.found}, is {one.wanted}")
     version = load_shipped(settings)
     say(f"prefix data: version {version.version}, {version.rows:,} rows")

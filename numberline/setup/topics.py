@@ -1,4 +1,4 @@
-"""Creates the topics and the changelogs of the tables, all with one partition count."""
+"""Creates the topics and the changelogs of the tables, all with one partition count, and keeps their settings."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from numberline.setup.topic_settings import Difference, change, differences
 from pipeline.errors import RefusedToStart
 from schemas import topics
 
@@ -48,6 +49,24 @@ async def create_topics(
                 if code not in (0, TopicAlreadyExistsError.errno):
                     raise for_code(code)(f"{topic}: {message}")
         return len(missing)
+    finally:
+        await admin.close()
+
+
+async def update_topics(
+    bootstrap_servers: str,
+    namespace: str,
+    replication_factor: int,
+    security: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Difference]:
+    """Give topics that are there the settings of this version; what was changed. Others of theirs stay."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **security)
+    await admin.start()
+    try:
+        differing = await differences(admin, wanted_topics(namespace, replication_factor))
+        if differing:
+            await change(admin, differing)
+        return differing
     finally:
         await admin.close()
 

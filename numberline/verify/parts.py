@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from agents.preflight import RUN_INIT, preflight
@@ -17,6 +16,7 @@ from numberline.errors import NotReachable
 from numberline.prefixes import versions
 from numberline.rows import database
 from numberline.setup.newest import newest_migration
+from numberline.setup.topic_settings import differences
 from numberline.setup.topics import wanted_topics
 from numberline.verify.check import Broken
 from pipeline.kafka_security import security_options
@@ -41,14 +41,9 @@ async def topics(settings: Settings) -> str:
         present = {one["topic"]: one["partitions"] for one in await admin.describe_topics()}
         if missing := sorted(set(wanted) - set(present)):
             raise Broken(f"missing: {', '.join(missing)}", RUN_INIT)
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
-    differing = []
-    for _, _, _, name, entries in (resource for answer in answers for resource in answer.resources):
-        found = {entry[0]: entry[1] for entry in entries}
-        differing += [f"{name} {k}={found.get(k)}, not {v}" for k, v in wanted[name].items() if found.get(k) != v]
+        differing = await differences(admin, wanted)
     if differing:
-        remedy = "Set them back with Kafka's kafka-configs; docs/topics.md says what each is for."
-        raise Broken("; ".join(sorted(differing)), remedy)
+        raise Broken("; ".join(f"{one.topic} {one.name}={one.found}, not {one.wanted}" for one in differing), RUN_INIT)
     copies = min(len(one["replicas"]) for name in wanted for one in present[name])
     counts = {len(present[name]) for name in wanted}
     return f"{len(wanted)} topics, {_range(counts)} partitions each, {copies} cop{'ies' if copies > 1 else 'y'}"

@@ -44,9 +44,9 @@ class FakeTable:
         self.rows.pop(key, None)
         return self._acknowledged()
 
-    def items_with_prefix(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def items_with_prefix(self, partition: int, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows in key order."""
-        return iter(sorted((key, value) for key, value in self.rows.items() if key.startswith(prefix)))
+        return iter(sorted(row for row in self.rows.items() if row[0].startswith(prefix) and row[0] > after))
 
     def _acknowledged(self) -> Awaitable[Any]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

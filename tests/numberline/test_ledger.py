@@ -1,6 +1,7 @@
 """`numberline ledger` on real servers: verified while workers run, lost, refused, rebuilt, and exact again."""
 
 import asyncio
+import json
 import signal
 from datetime import timedelta
 
@@ -11,6 +12,8 @@ from confluent_kafka import Producer
 from numberline import compact as compacting
 from numberline.ledger import read_table
 from numberline.setup.topics import create_topics
+from pipeline.compact import FEWEST_FACTS
+from pipeline.ledger import sum_key, sum_of
 from schemas import topics
 from schemas.identity import task_id
 from schemas.partitions import partition_for
@@ -19,6 +22,7 @@ from tests.processes import wait_until
 
 ROWS = "SELECT count(*), count(DISTINCT number) FROM numbers"
 SUPPRESSED = "+12012001234"
+SMALL_TASKS, SMALL = FEWEST_FACTS + 6, 20
 AREA_CODES = ["201", "202"]  # 3,000 numbers and 1,000, in different partitions
 
 
@@ -110,27 +114,59 @@ def test_a_lost_ledger_is_refused_rebuilt_and_exact_again(small_installation: In
 
 
 def test_old_facts_are_put_together_and_the_ledger_stays_exact(small_installation: Installation) -> None:
-    """One fact an area code is left; after the loss of the local state every other number still comes, once."""
+    """By the worker itself, and by a command in whose middle a worker dies; every other number still comes, once."""
     ours = small_installation
-    first = ours.request("ann", quantity=1_500, area_codes=AREA_CODES, batch_size=100)
-    with ours.worker("w1") as worker:
-        assert ours.ending(first)["type"] == "task_completed"
+    with ours.worker("w1", NUMBERLINE_COMPACT_SECONDS="1") as worker:
+        many_small_tasks(ours)
+        wait_until(lambda: worker.metric("numberline_ledger_facts") == SMALL_TASKS, 30, "look at the facts")
         young = ours.run("compact")
         assert young.returncode == 0, young.stderr
-        kept = f"0 of {len(facts_of(ours))} facts of the ledger are being put together, in 0 area codes\n"
+        kept = f"0 of {SMALL_TASKS} facts of the ledger are being put together, in 0 area codes\n"
         assert young.stdout == kept + "0 tasks that ended more than 45 days ago are let go\n"
         assert ("compact", "ledger", "done") in ours.audited()
-        found = asyncio.run(compacting.find(ours.settings, timedelta(0), lambda count: None, fewest=1))
-        assert {command.area_code for command in found.compactions} == set(AREA_CODES)
-        asyncio.run(compacting.send(ours.settings, found, lambda count: None))
-        wait_until(lambda: len(facts_of(ours)) == 2, 30, "one fact an area code")
+        ours.execute("UPDATE task_states SET completed_at = completed_at - interval '15 days'")
+        wait_until(lambda: len(facts_of(ours)) == 1, 30, "one fact")
+        assert worker.metric('numberline_facts_let_go_total{table="ledger"}') == SMALL_TASKS
+        assert ours.run("ledger", "verify").returncode == 0
+    with ours.worker("w1", NUMBERLINE_COMPACT_SECONDS="0"):
+        many_small_tasks(ours)
+    died_in_the_middle(ours)
+    with ours.worker("w1", NUMBERLINE_COMPACT_SECONDS="0") as worker:
+        wait_until(lambda: len(facts_of(ours)) == 1, 30, "one fact")
         assert ours.run("ledger", "verify").returncode == 0
         worker.stop(signal.SIGKILL)
     rest = ours.request("bea", quantity=4_000, area_codes=AREA_CODES, on_shortfall="partial")
     with ours.worker("elsewhere") as worker:
-        assert ours.ending(rest)["result_data"]["total_generated"] == 2_500
+        assert ours.ending(rest)["result_data"]["total_generated"] == 4_000 - 2 * SMALL_TASKS * SMALL
         assert worker.metric("numberline_ledger_conflicts_total") == 0
     assert ours.rows(ROWS) == [(4_000, 4_000)]
+
+
+def many_small_tasks(installation: Installation) -> None:
+    """So many that a worker finds their facts worth putting together; returns when all have ended."""
+    ((before,),) = installation.rows("SELECT count(*) FROM task_states")
+    for _ in range(SMALL_TASKS):
+        body = installation.request("ann", quantity=SMALL, area_code="201")
+        installation.produce(json.dumps(body).encode())
+    ended = "SELECT count(*) FROM task_states WHERE completed_at IS NOT NULL"
+    wait_until(lambda: installation.rows(ended) == [(before + SMALL_TASKS,)], 60, "end of all tasks")
+
+
+def died_in_the_middle(installation: Installation) -> None:
+    """What a worker leaves that is killed while it carries out a command: the sum, and a half of its facts gone."""
+    found = asyncio.run(compacting.find(installation.settings, timedelta(0), lambda count: None, fewest=1))
+    (command,) = found.compactions
+    assert len(command.facts) == SMALL_TASKS + 1  # with the sum of those before
+    asyncio.run(compacting.send(installation.settings, found, lambda count: None))
+    partition = partition_for("201", PARTITIONS)
+    facts = asyncio.run(read_table(installation.settings, "ledger", partition))
+    old = [f"201|{name}".encode() for name in command.facts]
+    producer = Producer({"bootstrap.servers": installation.settings.kafka_bootstrap_servers})
+    name = changelog(installation)
+    producer.produce(name, sum_of(map(facts.__getitem__, old)), sum_key("201", command.name), partition=partition)
+    for key in old[: SMALL_TASKS // 2]:
+        producer.produce(name, None, key, partition=partition)
+    assert producer.flush(30) == 0
 
 
 def facts_of(installation: Installation) -> list[bytes]:

@@ -7,6 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from numberline.setup.newest import newest_migration
+from numberline.setup.topic_settings import Difference
+from numberline.setup.topics import update_topics
 from numberline.verify.check import outcomes
 from numberline.verify.checks import all_checks
 from tests.fix_installation import Installation
@@ -42,18 +44,29 @@ def test_what_needs_a_server_that_is_away_is_not_tried(installation: Installatio
 
 
 async def test_what_is_wrong_with_topics_and_tables_is_told(small_installation: Installation) -> None:
-    """A setting that somebody changed, an upgrade without init, no worker; each with its remedy."""
+    """A setting that somebody changed, which init sets back; an upgrade without init; no worker."""
     settings = small_installation.settings
     name = f"{settings.namespace}.batches"
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "1000"})])
-    await admin.close()
+    changed = {"retention.ms": "1000", "segment.ms": "5000"}  # one that is ours, and one that is not
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, changed)])
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     found = {one.check: one for one in await outcomes(all_checks(), settings, lambda _: None)}
     assert f"{name} retention.ms=1000, not 1209600000" in found["topics"].found
-    assert found["topics"].remedy.startswith("Set them back with Kafka's kafka-configs")
+    assert found["topics"].remedy == "Run `numberline init` with the same environment."
     assert found["tables"].found == f"migration 0001, and this numberline needs {newest_migration()}"
     assert "Run `numberline init`" in found["tables"].remedy
     assert (found["ledger"].status, found["gateway"].status) == ("skipped", "works")
+
+    copies = settings.replication_factor
+    was_changed = await update_topics(settings.kafka_bootstrap_servers, settings.namespace, copies)
+    assert was_changed == [
+        Difference(name, "max.message.bytes", "1048588", "10485760"),
+        Difference(name, "retention.ms", "1000", "1209600000"),
+    ]
+    answer, *_ = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    now = {entry[0]: entry[1] for entry in answer.resources[0][-1]}
+    assert (now["retention.ms"], now["segment.ms"]) == ("1209600000", "5000")
+    await admin.close()

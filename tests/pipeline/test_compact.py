@@ -1,6 +1,9 @@
 """Which old facts are put together or let go: a function of the facts and of a moment."""
 
-from pipeline.compact import FACTS_A_COMMAND, LEDGER_AGE, TaskFacts, compactions, forgotten, tasks_of
+from collections.abc import Iterable
+
+from pipeline import quota
+from pipeline.compact import FACTS_A_COMMAND, LEDGER_AGE, TaskFacts, compactions, drawn_for, forgotten, tasks_of
 from schemas import codec
 from schemas.events import CancelRequested, Compact, Fact, TaskForgotten
 
@@ -12,43 +15,34 @@ def fact(at: int) -> bytes:
     return codec.encode(Fact(at, 0, codec.encode(CancelRequested("t", "ann", "c"))))
 
 
-def put_together(ages: dict[bytes, int], *running: str, fewest: int = 1) -> list[Compact]:
-    """The commands for these facts of the ledger."""
-    return list(compactions(ages, frozenset(running), BEFORE, "n", fewest))
+def put_together(facts: Iterable[str], *old: str, fewest: int = 1) -> list[Compact]:
+    """The commands for these facts of an area code."""
+    return list(compactions("212", facts, old, "n", fewest))
 
 
-def test_old_facts_are_put_together_by_area_code() -> None:
-    """Sums as well as batches; young ones, those of running tasks and suppressions stay."""
-    ages = {
-        b"212|t|0": 1,
-        b"212|t|1": 999,
-        b"212|t|2": 1_000,
-        b"212|sum|old": 5,
-        b"212|runs|0": 1,
-        b"415|t|3": 1,
-        b"suppressed|212|00000000|c": 1,
-    }
-    assert put_together(ages, "runs") == [
-        Compact("212", "n-0", ("sum|old", "t|0", "t|1")),
-        Compact("415", "n-0", ("t|3",)),
+def test_facts_of_tasks_that_ended_long_ago_are_put_together() -> None:
+    """Sums as well as batches; those of all other tasks stay."""
+    assert put_together(["t|1", "t|0", "sum|old", "runs|0", "tt|0"], "t", "u") == [
+        Compact("212", "n-0", ("sum|old", "t|0", "t|1"))
     ]
+    assert drawn_for(["t|1", "t|0", "sum|old", "runs|0"]) == {"t", "runs"}
 
 
 def test_few_facts_are_left_as_they_are() -> None:
     """They are read in no time."""
-    ages = {b"212|t|%d" % number: 1 for number in range(9)}
-    assert put_together(ages, fewest=10) == []
-    assert len(put_together(ages | {b"212|sum|x": 1}, fewest=10)) == 1
+    facts = [f"t|{number}" for number in range(9)]
+    assert put_together(facts, "t", fewest=10) == []
+    assert len(put_together([*facts, "sum|x"], "t", fewest=10)) == 1
 
 
 def test_many_facts_take_several_commands_each_from_the_sum_before() -> None:
     """Every fact in one of them, none too large, and one sum is left."""
-    ages = {b"212|t|%d" % number: 1 for number in range(2 * FACTS_A_COMMAND + 3)}
-    commands = put_together(ages)
+    facts = [f"t|{number}" for number in range(2 * FACTS_A_COMMAND + 3)]
+    commands = put_together(facts, "t")
     assert [command.name for command in commands] == ["n-0", "n-1", "n-2"]
     assert [command.facts[0] for command in commands[1:]] == ["sum|n-0", "sum|n-1"]
     named = [name for command in commands for name in command.facts if not name.startswith("sum|")]
-    assert sorted(named) == sorted(key.decode().removeprefix("212|") for key in ages)
+    assert sorted(named) == sorted(facts)
     assert max(len(command.facts) for command in commands) == FACTS_A_COMMAND + 1
 
 
@@ -68,6 +62,8 @@ def test_tasks_are_let_go_when_all_that_is_known_of_them_is_old() -> None:
         b"ann|runs|batch|000000": fact(1),
         b"bob|refused|refused|00ff": fact(5),
         b"bob|unknown|cancel": fact(2_000),
+        quota.fact_key("bob", 1, "recent"): b"100",  # no fact of a task
+        b"__faust\0offset__": b"7",
     }
     tasks = list(tasks_of(facts))
     assert [task.task_id for task in tasks if task.running] == ["runs"]
