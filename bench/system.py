@@ -8,9 +8,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.errors import BenchError
 from embedded import Kafka, Postgres
@@ -83,14 +84,16 @@ def kept_settings() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def servers(state: Path, say: Say) -> Iterator[tuple[Kafka, Postgres]]:
+def servers(
+    state: Path, say: Say, postgres_settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[Kafka, Postgres]]:
     """A broker and a database server with their data under `state`.  Raises EmbeddedError."""
     with contextlib.ExitStack() as stack:
         say("Kafka broker")
         told = _once(say, "Kafka's jars are downloaded, once a user")
         kafka = stack.enter_context(Kafka(state, on_progress=lambda done, total: told()))
         say("PostgreSQL")
-        yield kafka, stack.enter_context(Postgres(state))
+        yield kafka, stack.enter_context(Postgres(state, settings=postgres_settings))
 
 
 @contextlib.contextmanager

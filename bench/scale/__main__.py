@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -32,8 +33,9 @@ def scale() -> None:
 @scale.command(epilog="\b\nExample:\n  python -m bench.scale generated --out generated.json\n")
 @click.option("--numbers", type=click.IntRange(MILLION), default=50 * MILLION, show_default=True)
 @click.option("--area-codes", type=click.IntRange(16, 200), default=50, show_default=True, help="The largest.")
+@click.option("--shared-buffers", default="128MB", show_default=True, help="PostgreSQL's, as it takes it.")
 @OUT
-def generated(numbers: int, area_codes: int, out: Path | None) -> None:
+def generated(numbers: int, area_codes: int, shared_buffers: str, out: Path | None) -> None:
     """Give all numbers out through the pipeline, a million after the other; takes minutes and gigabytes."""
 
     async def run(measured: Machine) -> list[Any]:
@@ -43,11 +45,13 @@ def generated(numbers: int, area_codes: int, out: Path | None) -> None:
         measured.stop()
         return [filled, await measure(measured, numbers, loaded, rest[EMPTY])]
 
-    _report(run, out)
+    _report(run, out, {"shared_buffers": shared_buffers})
 
 
-def _report(run: Callable[[Machine], Any], out: Path | None) -> None:
-    with machine(console.print) as measured:
+def _report(
+    run: Callable[[Machine], Any], out: Path | None, postgres_settings: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    with machine(console.print, postgres_settings) as measured:
         described = about(measured.system, measured.state, sys.argv[1:])
         described["command"] = described["command"].replace("python -m bench", "python -m bench.scale")
         found = asyncio.run(run(measured))

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,11 +73,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(say: Say) -> Iterator[Machine]:
+def machine(say: Say, postgres_settings: Mapping[str, str]) -> Iterator[Machine]:
     """One in a new temporary directory that is removed at the end."""
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="numberline-scale-")))
-        kafka, postgres = stack.enter_context(servers(state, say))
+        kafka, postgres = stack.enter_context(servers(state, say, postgres_settings))
         system = stack.enter_context(installed(kafka, postgres, state, say))
         made = Machine(system, state, system.worker, Load(system.settings), say)
         stack.callback(made.stop)
