@@ -47,8 +47,9 @@ One for each Faust table, named `NAMESPACE-TABLE-changelog`. Only Faust writes a
 
 Settings: {{changelog_config}}.
 
-`numberline init` creates what is missing, with `{PREFIX}REPLICATION_FACTOR` copies of each partition, and leaves
-topics that are there as they are, but for one check: another partition count is refused.
+`numberline init` creates what is missing, with `{PREFIX}REPLICATION_FACTOR` copies of each partition. Topics that
+are there get the settings of `schemas/topics.py`, and it says which of them were otherwise; any other setting of
+theirs stays, and another partition count is refused. `numberline verify` tells of a setting that differs.
 """
 
 SETTINGS = f"""{NOTICE}

@@ -72,7 +72,7 @@ TASK_EVENTS = Topic(
         events.BatchJudged,
         events.BatchFailed,
     ),
-    "intake, store, judge, lookup, any step that fails, operators",
+    "intake, store, judge, lookup, compact, any step that fails, operators",
     ("coordinate",),
     _days(7),
     log_append_time=True,
@@ -81,7 +81,7 @@ BATCHES = Topic(
     "batches",
     "area code",
     (events.BatchPlanned, events.Suppressed, events.Compact),
-    "coordinate, suppress, operators",
+    "coordinate, suppress, compact, operators",
     ("allocate",),
     _days(14),
 )

@@ -1,4 +1,4 @@
-"""Settings of topics that are there already: what differs from those that they are to have, and how it is changed."""
+"""Settings of topics that are there already: what is not as it is to be, and how that is changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ async def change(admin: AIOKafkaAdminClient, changes: list[Difference]) -> None:
 # aiokafka has AlterConfigs alone, which unsets whatever it is not told of
 
 
-class _AlterResponse_v0(Response):
+class _Altered(Response):
     """IncrementalAlterConfigs, KIP-339."""
 
     API_KEY = 44
@@ -72,10 +72,10 @@ class _AlterResponse_v0(Response):
     )
 
 
-class _AlterRequest_v0(RequestStruct):
+class _Alter(RequestStruct):
     API_KEY = 44
     API_VERSION = 0
-    RESPONSE_TYPE = _AlterResponse_v0
+    RESPONSE_TYPE = _Altered
     SCHEMA = Schema(
         (
             "resources",
@@ -92,7 +92,7 @@ class _AlterRequest_v0(RequestStruct):
     )
 
 
-class _AlterRequest(Request[_AlterRequest_v0]):
+class _AlterRequest(Request[_Alter]):
     API_KEY = 44
 
     def __init__(self, by_topic: dict[str, list[tuple[str, int, str]]]) -> None:

@@ -43,9 +43,8 @@ async def topics(settings: Settings) -> str:
             raise Broken(f"missing: {', '.join(missing)}", RUN_INIT)
         differing = await differences(admin, wanted)
     if differing:
-        raise Broken(
-            "; ".join(f"{one.topic} {one.name}={one.found}, not {one.wanted}" for one in differing), RUN_INIT
-        )
+        found = [f"{one.topic} {one.name}={one.found}, not {one.wanted}" for one in differing]
+        raise Broken("; ".join(found), RUN_INIT)
     copies = min(len(one["replicas"]) for name in wanted for one in present[name])
     counts = {len(present[name]) for name in wanted}
     return f"{len(wanted)} topics, {_range(counts)} partitions each, {copies} cop{'ies' if copies > 1 else 'y'}"

@@ -114,7 +114,7 @@ def test_a_lost_ledger_is_refused_rebuilt_and_exact_again(small_installation: In
 
 
 def test_old_facts_are_put_together_and_the_ledger_stays_exact(small_installation: Installation) -> None:
-    """By the worker itself, and by a command in whose middle a worker dies; every other number still comes, once."""
+    """By the worker itself, and by a command in whose middle it dies; every other number still comes, once."""
     ours = small_installation
     with ours.worker("w1", NUMBERLINE_COMPACT_SECONDS="1") as worker:
         many_small_tasks(ours)
