@@ -1,10 +1,13 @@
 """What the project promises of its speed: each a limit for the median of a figure."""
 
-MILLION_OVER_COPY = 2.0  # x, of one bare binary COPY of the same rows
-SMALL_P50_OVER_ROUND_TRIP = 10.0  # x, of the p50 of one produce-and-consume round trip
+MILLION_OVER_COPY = 1.5  # x, of one bare binary COPY of the same rows
+SMALL_P50_OVER_ROUND_TRIP = 8.0  # x, of the p50 of one produce-and-consume round trip
 SMALL_P95_OVER_ROUND_TRIP = 15.0
-MIDDLE_P95_OVER_ROUND_TRIP = 40.0
-LOADED_P95_OVER_IDLE = 8.0  # x, of the p95 of the same task on an idle system
+MIDDLE_P95_OVER_ROUND_TRIP = 30.0
+LOADED_P95_OVER_IDLE = 4.0  # x, of the p95 of the same task on an idle system
+CROWDED_P95_OVER_IDLE = 10.0  # the same with ten large tasks at once
+COST_FLAT = 1.3  # x, of what a number costs in the largest task, or with nothing given out yet
+FILTERED_OVER_PLAIN = 1.3  # x, of the same task without filters
 SUPPRESSED_OVER_PLAIN = 1.2  # x, of the same task with nothing suppressed
 CAPACITY_MILLISECONDS = 100.0  # of one call for the whole country
 TOLD_MILLISECONDS = 1000.0  # how old its figures are

@@ -3,9 +3,10 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import psycopg
 
@@ -18,6 +19,7 @@ from schemas.identity import task_id
 from schemas.requests import GenerateRequest
 
 TASK_SECONDS = 1800.0  # then a run is given up, however slow the machine
+NO_FILTERS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 STORED = """
 SELECT task_id::text, count(*) FROM batches JOIN numbers USING (batch_id) WHERE task_id = ANY(%s) GROUP BY task_id
@@ -45,9 +47,16 @@ class Load:
         """A user's connection to the broker and to the gateway."""
         return Client.connected(self._settings, user_id)
 
-    async def one(self, client: Client, user_id: str, quantity: int, area_codes: Sequence[str]) -> Delivered:
+    async def one(
+        self,
+        client: Client,
+        user_id: str,
+        quantity: int,
+        area_codes: Sequence[str],
+        filters: Mapping[str, tuple[str, ...]] = NO_FILTERS,
+    ) -> Delivered:
         """One task, from before its request is produced to `task_completed` on the WebSocket."""
-        return (await self.all(client, user_id, [quantity], area_codes))[0]
+        return (await self.all(client, user_id, [quantity], area_codes, filters=filters))[0]
 
     async def all(
         self,
@@ -56,22 +65,20 @@ class Load:
         quantities: Sequence[int],
         area_codes: Sequence[str] = (),
         on_end: Callable[[], None] = lambda: None,
+        filters: Mapping[str, tuple[str, ...]] = NO_FILTERS,
     ) -> list[Delivered]:
         """Tasks that run at once, in the order in which they ended. area_codes: all of the country if empty.
 
-        on_end: called at each end. Raises TaskFailed, RequestRefused, NotReachable, BenchError.
+        on_end: called at each end. filters: further fields of the requests.
+        Raises TaskFailed, RequestRefused, NotReachable, BenchError.
         """
         running: dict[str, tuple[int, float]] = {}
         ended: list[Delivered] = []
         try:
             async with asyncio.timeout(TASK_SECONDS):
                 for quantity in quantities:
-                    request = GenerateRequest(
-                        request_id=uuid.uuid4().hex,
-                        user_id=user_id,
-                        quantity=quantity,
-                        area_codes=tuple(area_codes),
-                    )
+                    fields = {"request_id": uuid.uuid4().hex, "user_id": user_id, "quantity": quantity}
+                    request = GenerateRequest.model_validate({**fields, "area_codes": tuple(area_codes), **filters})
                     running[task_id(user_id, request.request_id)] = quantity, time.perf_counter()
                     await client.submit(request)
                 while running:

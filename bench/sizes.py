@@ -22,6 +22,7 @@ class Sizes:
     samples: int
     latency_area_codes: tuple[str, ...]
     memory_tasks: int
+    crowd_tasks: int
     pure_rounds: int
     connections: int
     messages: int
@@ -41,6 +42,7 @@ class Sizes:
             samples=some(100, FEWEST_SAMPLES),
             latency_area_codes=LATENCY_AREA_CODES[: some(len(LATENCY_AREA_CODES), 2)],
             memory_tasks=some(10, 2),
+            crowd_tasks=some(10, 2),
             pure_rounds=some(200, FEWEST_SAMPLES),
             connections=some(1_000, 10),
             messages=some(200, 20),

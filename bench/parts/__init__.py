@@ -1,10 +1,24 @@
 """The parts, in the order in which they run: one file each, with a `PART`."""
 
 from bench.part import Part
-from bench.parts import capacity, gateway, http, latency, memory, million, mixed, pure, suppressed, validation
+from bench.parts import (
+    capacity,
+    cost,
+    crowded,
+    filtered,
+    gateway,
+    http,
+    latency,
+    memory,
+    million,
+    mixed,
+    pure,
+    suppressed,
+    validation,
+)
 
 # memory last of those that give out numbers: the worker then carries what all parts left in it
 PARTS: tuple[Part, ...] = (
-    *(million.PART, latency.PART, mixed.PART, validation.PART),
+    *(million.PART, cost.PART, filtered.PART, latency.PART, mixed.PART, crowded.PART, validation.PART),
     *(suppressed.PART, capacity.PART, http.PART, memory.PART, pure.PART, gateway.PART),
 )

@@ -56,8 +56,8 @@ def test_rows_asked_for_reported_and_stored_agree(
             tasks = connection.execute(query).fetchone()
     assert dict(os.environ) == before
 
-    names = ["million", "latency", "mixed", "validation", "suppressed", "capacity", "http"]
-    assert [part.name for part in results.parts] == [*names, "memory", "pure", "gateway"]
+    names = ["million", "cost", "filtered", "latency", "mixed", "crowded", "validation", "suppressed", "capacity"]
+    assert [part.name for part in results.parts] == [*names, "http", "memory", "pure", "gateway"]
     assert results.disagreeing == ()
     accounts = [part.account for part in results.parts]
     assert all(account.asked == account.reported == account.stored for account in accounts)
@@ -75,11 +75,14 @@ def test_rows_asked_for_reported_and_stored_agree(
             assert "| " + " | ".join(row(figure, judged=False)) + " |" in page
     goals = [(part.name, figure.goal) for part in results.parts for figure in part.figures if figure.goal]
     assert goals == [
-        ("million", 2),
-        ("latency", 10),
+        ("million", 1.5),
+        *(("cost", 1.3) for _ in range(4)),
+        ("filtered", 1.3),
+        ("latency", 8),
         ("latency", 15),
-        ("latency", 40),
-        ("mixed", 8),
+        ("latency", 30),
+        ("mixed", 4),
+        ("crowded", 10),
         *(("validation", goal) for goal in (5, 5, 20, 0.2, 1.1)),
         ("suppressed", 1.2),
         ("capacity", 100),
