@@ -6,15 +6,16 @@ import time
 from bench import goals, procfs
 from bench.part import SETTLE_SECONDS, Bench, Measured, Part
 from bench.results import Figure
-from bench.sizes import MILLION_AREA_CODES, Sizes
+from bench.sizes import WIDE_AREA_CODES, Sizes
 from bench.stats import median, quotients
 
 USER = "bench-cost"
-WARM_UP = 1_000
+WARM_UP, PAIR = 1_000, 2
 PARTS_OF_A_MILLION = (1, 10, 100)  # tasks of a million, of 100,000, of 10,000
 MOST_ALONE = 10  # tasks of a size that are measured one after the other
 
 METHOD = (
+    "Every task is over the same two area codes, another pair in each repetition, so that the batches of all are full.",
     "At once: as many numbers in all, as one task, as ten and as a hundred, all submitted at once; timed from "
     "before the first request is produced until the last `task_completed` is received. The three take turns.",
     "Alone: one task after the other on an idle system, each timed likewise; the median of a repetition. What a "
@@ -31,20 +32,22 @@ async def measure(bench: Bench) -> Measured:
     alone: dict[int, list[float]] = {size: [] for size in sizes}
     worker: dict[int, list[float]] = {size: [] for size in sizes}
     async with bench.load.client(USER) as client:
-        await bench.load.one(client, USER, min(million, WARM_UP * len(MILLION_AREA_CODES)), MILLION_AREA_CODES)
-        for _ in range(bench.repeat):
+        await bench.load.one(client, USER, min(million, WARM_UP * len(WIDE_AREA_CODES)), WIDE_AREA_CODES)
+        for repetition in range(bench.repeat):
+            at = repetition * PAIR % len(WIDE_AREA_CODES)
+            pair = WIDE_AREA_CODES[at : at + PAIR]
             for size in sizes:
                 count = million // size
                 await bench.system.quiet()
                 before, started = procfs.cpu_seconds(bench.system.worker.pid), time.perf_counter()
-                await bench.load.all(client, USER, [size] * count, MILLION_AREA_CODES)
+                await bench.load.all(client, USER, [size] * count, pair)
                 together[size].append((time.perf_counter() - started) / (size * count))
                 spent = procfs.cpu_seconds(bench.system.worker.pid) - before
                 worker[size].append(spent / (size * count))
                 seconds = []
                 for _ in range(min(count, MOST_ALONE)):
                     await asyncio.sleep(SETTLE_SECONDS)
-                    seconds.append((await bench.load.one(client, USER, size, MILLION_AREA_CODES)).seconds)
+                    seconds.append((await bench.load.one(client, USER, size, pair)).seconds)
                 alone[size].append(median(seconds) / size)
                 bench.advance()
     return Measured(_figures(sizes, together, alone, worker), METHOD)
