@@ -15,7 +15,7 @@ PARTS_OF_A_MILLION = (1, 10, 100)  # tasks of a million, of 100,000, of 10,000
 MOST_ALONE = 10  # tasks of a size that are measured one after the other
 
 METHOD = (
-    "Every task is over the same two area codes, another pair in each repetition, so that the batches of all are full.",
+    "Every task is over the same two area codes, another pair in each repetition: the batches of all are full.",
     "At once: as many numbers in all, as one task, as ten and as a hundred, all submitted at once; timed from "
     "before the first request is produced until the last `task_completed` is received. The three take turns.",
     "Alone: one task after the other on an idle system, each timed likewise; the median of a repetition. What a "
