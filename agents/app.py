@@ -16,6 +16,7 @@ from agents.coordinate import Coordinate
 from agents.database import Database
 from agents.delivery import Delivery, handoff_to, register, run_beside
 from agents.enrich import Enrich
+from agents.fittings import Fittings
 from agents.fold import Fold
 from agents.handoff import Handoff, settle_at_rebalances
 from agents.held import Versions
@@ -31,7 +32,6 @@ from agents.producers import StepProducer
 from agents.project import Projection
 from agents.quotas import Quotas
 from agents.readiness import KAFKA, POSTGRESQL, Readiness, ready_at_rebalances, watch
-from agents.store import Store
 from agents.unions import forget_at_rebalances
 from agents.usage import UsageTeller
 from agents.verdicts import VerdictStore
@@ -50,7 +50,9 @@ REBALANCE_SECONDS = 10.0
 WRITE_SECONDS = 2.0  # what the end of a lookup takes beside the call itself
 
 
-def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics, readiness: Readiness) -> Any:
+def build_worker(
+    settings: Settings, partitions: int, metrics: WorkerMetrics, readiness: Readiness, fittings: Fittings
+) -> Any:
     """The Faust application of a worker with all steps. partitions: the installation's one count."""
     faust_workarounds.install()
     app = _build_app(settings, partitions, metrics)
@@ -96,9 +98,9 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics, re
     prefixes = Prefixes(load, prefix_table)
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
-    enrich, store = Enrich(enrich_, prefixes), Store(store_, prefixes, database, metrics)
-    handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", enrich)
-    handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", store)
+    enrich, store = Enrich(enrich_, prefixes), fittings.store(store_, prefixes, database, metrics)
+    handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", fittings.around("enrich", enrich))
+    handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", fittings.around("store", store))
     steps = (  # in the order of a request's way
         (topics.REQUESTS, "intake", Intake(intake, catalogues, database, quotas, settings, metrics), intake),
         (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
@@ -110,7 +112,7 @@ def build_worker(settings: Settings, partitions: int, metrics: WorkerMetrics, re
         (topics.PREFIXES, "load", Load(load, prefix_table), load),
     )
     for topic, name, step, of_step in steps:
-        register(app, of_step, topic, name, step, settings.namespace, handoffs.get(topic))
+        register(app, of_step, topic, name, fittings.around(name, step), settings.namespace, handoffs.get(topic))
     usage = UsageTeller(delivery("usage"), allocate.ledger, partitions)
     compactor = Compactor(
         delivery("compact"), ledger, tasks, database, metrics, partitions, settings.compact_seconds

@@ -9,6 +9,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.app import build_worker
+from agents.fittings import Fit, product
 from agents.preflight import preflight
 from agents.readiness import Readiness
 from agents.session import with_session_of_the_broker
@@ -19,10 +20,10 @@ from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 
 
-def run_worker(settings: Settings, migration: str) -> None:
+def run_worker(settings: Settings, migration: str, fit: Fit = product) -> None:
     """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson.
 
-    migration: the tables must have gone through it.
+    migration: the tables must have gone through it. fit: what the worker is put together from.
     """
     registry, readiness = CollectorRegistry(), Readiness()
     ProcessCollector(registry=registry)
@@ -38,7 +39,7 @@ def run_worker(settings: Settings, migration: str) -> None:
     metrics = WorkerMetrics(registry)
     metrics.build.info({"version": version("numberline"), "process": "worker"})
     watch_tables(metrics, directory)
-    app = build_worker(settings, partitions, metrics, readiness)
+    app = build_worker(settings, partitions, metrics, readiness, fit(registry))
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )

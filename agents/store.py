@@ -72,15 +72,13 @@ class Store:
             row = marker(batch, counts_of(prefix_ids, prefixes, batch.verdict))
         started = time.perf_counter()
         count = await self._delivery.within_deadline(
-            self._stored(batch, row, numbers, prefix_ids), "commit of PostgreSQL"
+            self.stored(batch, row, numbers, prefix_ids), "commit of PostgreSQL"
         )
         self._metrics.store_seconds.observe(time.perf_counter() - started)
         stored = events.BatchStored(batch.task_id, batch.user_id, batch.batch, batch.area_code, batch.asked, count)
         await self._delivery.send(task_event(stored))
 
-    async def _stored(
-        self, batch: events.NumbersEnriched, row: Row, numbers: Numbers, prefix_ids: PrefixIds
-    ) -> int:
+    async def stored(self, batch: events.NumbersEnriched, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> int:
         """Rows of the batch that are durable.  Raises BatchImpossible where the database holds a number already."""
         write = self._insert if len(numbers) <= SMALL_ROWS else self._copy
         try:

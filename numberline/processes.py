@@ -21,13 +21,19 @@ TAIL_BYTES = 2000
 class ManagedProcess:
     """`numberline COMMAND` with an environment of its own and its output in a log.
 
-    say: told when it ends and is started again.
+    say: told when it ends and is started again. module: another one that has the command.
     """
 
     def __init__(
-        self, name: str, command: str, environment: dict[str, str], log: Path, say: Callable[[str], None]
+        self,
+        name: str,
+        command: str,
+        environment: dict[str, str],
+        log: Path,
+        say: Callable[[str], None],
+        module: str = "numberline",
     ) -> None:
-        self.name, self.log = name, log
+        self.name, self.log, self._module = name, log, module
         self._command, self._environment, self._say = command, environment, say
         self._stopping = threading.Event()
         self._refused = threading.Event()
@@ -89,7 +95,7 @@ class ManagedProcess:
             if self._stopping.is_set():
                 return False
             self._process = GuardedProcess(
-                [sys.executable, "-m", "numberline", self._command],
+                [sys.executable, "-m", self._module, self._command],
                 account=own_account(),
                 stop_signal=signal.SIGTERM,
                 home=Path.cwd(),
