@@ -8,6 +8,7 @@ LOADED_P95_OVER_IDLE = 4.0  # x, of the p95 of the same task on an idle system
 CROWDED_P95_OVER_IDLE = 10.0  # the same with ten large tasks at once
 COST_FLAT = 1.3  # x, of what a number costs in the largest task, or with nothing given out yet
 FILTERED_OVER_PLAIN = 1.3  # x, of the same task without filters
+WORKERS = 1 / 0.8  # x, n times the time of n workers over that of one: an efficiency of 0.8
 SUPPRESSED_OVER_PLAIN = 1.2  # x, of the same task with nothing suppressed
 CAPACITY_MILLISECONDS = 100.0  # of one call for the whole country
 TOLD_MILLISECONDS = 1000.0  # how old its figures are

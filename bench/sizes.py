@@ -25,6 +25,7 @@ class Sizes:
     latency_area_codes: tuple[str, ...]
     memory_tasks: int
     crowd_tasks: int
+    most_workers: int
     pure_rounds: int
     connections: int
     messages: int
@@ -45,6 +46,7 @@ class Sizes:
             latency_area_codes=LATENCY_AREA_CODES[: some(len(LATENCY_AREA_CODES), 2)],
             memory_tasks=some(10, 2),
             crowd_tasks=some(10, 2),
+            most_workers=some(4, 2),
             pure_rounds=some(200, FEWEST_SAMPLES),
             connections=some(1_000, 10),
             messages=some(200, 20),

@@ -23,6 +23,7 @@ from pipeline.settings import PREFIX, Settings, load_settings, variable
 READY_SECONDS = 120.0
 QUIET_SECONDS = 0.5
 NAMESPACE = "numberline-bench"
+PRODUCT = ("numberline", "worker")  # module and command of a worker
 # what this module decides; any other setting of the caller's environment is kept, and named in the report
 OWN = (
     *("kafka_bootstrap_servers", "database_url", "namespace", "state_dir", "worker_id", "host"),
@@ -32,14 +33,29 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Worker:
+    """A worker beside the first one."""
+
+    process: ManagedProcess
+    metrics_url: str
+
+
+@dataclass(frozen=True)
 class System:
-    """A running installation. incidents: what the supervisor said of processes that ended."""
+    """A running installation. incidents: what the supervisor said of processes that ended.
+
+    others: workers beside the first. state: where its files are, and those of its servers above that.
+    """
 
     settings: Settings
+    kafka: Kafka
+    postgres: Postgres
+    state: Path
     worker: ManagedProcess
     gateway: ManagedProcess
     worker_metrics_url: str
     incidents: list[str] = field(default_factory=list)
+    others: list[Worker] = field(default_factory=list)
 
     @property
     def database_url(self) -> str:
@@ -52,10 +68,18 @@ class System:
         if refused or self.incidents:
             raise BenchError(refused or "\n".join(self.incidents))
 
+    @property
+    def worker_pids(self) -> list[int]:
+        """Of all its workers."""
+        return [self.worker.pid, *(other.process.pid for other in self.others)]
+
     def worker_ready(self) -> bool:
-        """Whether the worker has its partitions and tables.  Raises BenchError where a process has ended."""
+        """Whether all workers have their partitions and tables.  Raises BenchError where a process has ended."""
         self.check()
-        return "\nnumberline_worker_ready 1.0" in _get(self.worker_metrics_url)
+        return all("\nnumberline_worker_ready 1.0" in _get(url) for url in self._metrics_urls())
+
+    def _metrics_urls(self) -> list[str]:
+        return [self.worker_metrics_url, *(other.metrics_url for other in self.others)]
 
     async def quiet(self) -> None:
         """Return once the worker has nothing left to do: no step has acknowledged a record for a while."""
@@ -65,14 +89,20 @@ class System:
             await asyncio.sleep(QUIET_SECONDS)
 
     def step_seconds(self) -> dict[str, tuple[int, float]]:
-        """Of each of the worker's steps: records, and seconds from delivery to acknowledgement, so far."""
-        found: dict[str, dict[str, float]] = {"count": {}, "sum": {}}
-        for line in _get(self.worker_metrics_url).splitlines():
-            name, _, value = line.rpartition(" ")
-            for kind, by_step in found.items():
-                if name.startswith(f'numberline_step_seconds_{kind}{{step="'):
-                    by_step[name.split('"')[1]] = float(value)
-        return {step: (int(count), found["sum"][step]) for step, count in found["count"].items()}
+        """Of each step, all workers together: records, and seconds from delivery to acknowledgement, so far."""
+        count, total = (self.by_step(f"numberline_step_seconds_{kind}") for kind in ("count", "sum"))
+        return {step: (int(records), total[step]) for step, records in count.items()}
+
+    def by_step(self, metric: str) -> dict[str, float]:
+        """A metric of each step, the sum of all workers."""
+        found: dict[str, float] = {}
+        for url in self._metrics_urls():
+            for line in _get(url).splitlines():
+                name, _, value = line.rpartition(" ")
+                if name.startswith(f'{metric}{{step="'):
+                    step = name.split('"')[1]
+                    found[step] = found.get(step, 0.0) + float(value)
+        return found
 
 
 def kept_settings() -> dict[str, str]:
@@ -97,19 +127,31 @@ def servers(
 
 
 @contextlib.contextmanager
-def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterator[System]:
-    """An installation with one worker and one gateway, ready.  Raises NumberlineError, BenchError."""
+def installed(
+    kafka: Kafka,
+    postgres: Postgres,
+    state: Path,
+    say: Say,
+    namespace: str = NAMESPACE,
+    partitions: int | None = None,
+    worker_kind: tuple[str, str] = PRODUCT,
+) -> Iterator[System]:
+    """An installation with one worker and one gateway, ready.  Raises NumberlineError, BenchError.
+
+    partitions: as many as without a setting. worker_kind: module and command.
+    """
     ports = _distinct_ports(4)
     environment = {
         variable("kafka_bootstrap_servers"): kafka.bootstrap_servers,
-        variable("database_url"): postgres.create_database(NAMESPACE),
-        variable("namespace"): NAMESPACE,
+        variable("database_url"): postgres.create_database(namespace),
+        variable("namespace"): namespace,
         variable("state_dir"): str(state),
         variable("worker_id"): "worker",
         variable("host"): "127.0.0.1",
         variable("gateway_port"): str(ports[0]),
         variable("http_port"): str(ports[1]),
         variable("auth_secret"): secrets.token_urlsafe(32),
+        **({variable("partitions"): str(partitions)} if partitions else {}),
     }
     with _environment(environment):
         settings = load_settings()
@@ -119,11 +161,15 @@ def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterat
         log = state / "logs"
         log.mkdir()
         worker, gateway = (
-            ManagedProcess(name, name, {variable("metrics_port"): str(port)}, log / f"{name}.log", incidents.append)
-            for name, port in zip(("worker", "gateway"), ports[2:], strict=True)
+            ManagedProcess(
+                name, command, {variable("metrics_port"): str(port)}, log / f"{name}.log", incidents.append, module
+            )
+            for name, (module, command), port in zip(
+                ("worker", "gateway"), (worker_kind, ("numberline", "gateway")), ports[2:], strict=True
+            )
         )
         metrics_url = f"http://127.0.0.1:{ports[2]}/metrics"
-        system = System(settings, worker, gateway, metrics_url, incidents)
+        system = System(settings, kafka, postgres, state, worker, gateway, metrics_url, incidents)
         with contextlib.ExitStack() as stack:
             for process in (worker, gateway):
                 stack.callback(process.stop)
@@ -134,6 +180,41 @@ def installed(kafka: Kafka, postgres: Postgres, state: Path, say: Say) -> Iterat
             _wait(system, lambda: bool(_get(f"http://127.0.0.1:{ports[0]}/readyz")))
             yield system
             incidents.clear()  # from here on they end because they are told to
+
+
+@contextlib.contextmanager
+def installed_beside(
+    system: System, namespace: str, worker_kind: tuple[str, str], partitions: int | None = None
+) -> Iterator[System]:
+    """Another installation on the same servers, with topics, a database and processes of its own.
+
+    To be entered in a thread of its own where a loop runs.
+    """
+    state = system.state / namespace
+    state.mkdir()
+    with installed(
+        system.kafka, system.postgres, state, lambda text: None, namespace, partitions, worker_kind
+    ) as beside:
+        yield beside
+
+
+@contextlib.contextmanager
+def worker_beside(system: System, worker_kind: tuple[str, str] = PRODUCT) -> Iterator[None]:
+    """One worker more, all of them ready again; at the end they are ready without it."""
+    (port,) = _distinct_ports(1)
+    name, (module, command) = f"worker-{len(system.others) + 2}", worker_kind
+    own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
+    log = system.worker.log.with_name(f"{name}.log")
+    process = ManagedProcess(name, command, own, log, system.incidents.append, module)
+    system.others.append(Worker(process, f"http://127.0.0.1:{port}/metrics"))
+    try:
+        process.start()
+        _wait(system, system.worker_ready)
+        yield
+    finally:
+        system.others.pop()
+        process.stop()
+    _wait(system, system.worker_ready)
 
 
 @dataclass(frozen=True)

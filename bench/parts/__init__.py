@@ -13,12 +13,23 @@ from bench.parts import (
     million,
     mixed,
     pure,
+    resources,
     suppressed,
     validation,
+    workers,
 )
 
 # memory last of those that give out numbers: the worker then carries what all parts left in it
 PARTS: tuple[Part, ...] = (
     *(million.PART, cost.PART, filtered.PART, latency.PART, mixed.PART, crowded.PART, validation.PART),
-    *(suppressed.PART, capacity.PART, http.PART, memory.PART, pure.PART, gateway.PART),
+    *(
+        suppressed.PART,
+        capacity.PART,
+        http.PART,
+        memory.PART,
+        workers.PART,
+        resources.PART,
+        pure.PART,
+        gateway.PART,
+    ),
 )
