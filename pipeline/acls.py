@@ -7,14 +7,15 @@ from typing import Literal
 from schemas import topics
 
 Resource = Literal["topic", "group", "cluster"]
-Role = Literal["init", "worker", "gateway", "requests"]
-ROLES: tuple[Role, ...] = ("init", "worker", "gateway", "requests")
+Role = Literal["init", "worker", "gateway", "requests", "scaler"]
+ROLES: tuple[Role, ...] = ("init", "worker", "gateway", "requests", "scaler")
 
 # what the steps write; requests and prefixes are others' to write
 OF_STEPS = (
     *(topics.TASK_EVENTS, topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS, topics.LOOKUPS),
     *(topics.PROGRESS, topics.USAGE, topics.AUDIT, topics.DEADLETTERS),
 )
+WAITED_FOR = (topics.REQUESTS, topics.BATCHES)  # their lag says how many workers are of use
 OF_GATEWAY = (topics.PROGRESS, topics.PREFIXES, topics.USAGE)
 
 
@@ -58,3 +59,7 @@ def _acls(namespace: str, role: Role) -> Iterator[Acl]:
                 yield Acl("group", group, ("DESCRIBE",))
         case "requests":
             yield Acl("topic", topics.topic_name(namespace, topics.REQUESTS), ("WRITE",))
+        case "scaler":
+            for topic in WAITED_FOR:
+                yield Acl("topic", topics.topic_name(namespace, topic), ("DESCRIBE",))
+            yield Acl("group", namespace, ("DESCRIBE",))

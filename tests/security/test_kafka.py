@@ -7,8 +7,15 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from embedded import Kafka, Postgres
 from numberline.client import signing_rules
@@ -101,6 +108,23 @@ def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Inst
         assert "AUTHORIZATION" in _reads(client, name)
     with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
         admin.create_topics([NewTopic("secure.mine", 1, 1)])["secure.mine"].result(30)
+
+
+def test_who_scales_workers_sees_lag_and_no_record(broker: SecureBroker, made: Installation) -> None:
+    """What KEDA asks: how far the group is, and where the topics end."""
+    client = broker.client("scaler")
+    admin = AdminClient(client)
+    for name in ("secure.requests", "secure.batches"):
+        place = TopicPartition(name, 0)
+        asked = [ConsumerGroupTopicPartitions("secure", [place])]
+        (answer,) = admin.list_consumer_group_offsets(asked).values()
+        assert [one.error for one in answer.result(30).topic_partitions] == [None]
+        (end,) = admin.list_offsets({place: OffsetSpec.latest()}).values()
+        assert end.result(30).offset >= 0
+        assert "AUTHORIZATION" in _reads(client, name)
+        with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+            _send(client, name, b"")
+    assert set(admin.list_topics(timeout=20).topics) == {"secure.requests", "secure.batches"}
 
 
 def _reads(client: dict[str, str], name: str) -> str:
