@@ -1,9 +1,6 @@
-"""The Dockerfile's rules, and its build stage run as it stands: there is no container engine in the tests."""
+"""The Dockerfile's rules, and those of what it installs."""
 
-import fnmatch
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,29 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.dockerfile import DOCKERFILE, FINAL, LINES, copied, of
 from tests.deploy.manifests import ROOT
 
-DOCKERFILE = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
-LINES = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
-SECOND = [number for number, line in enumerate(LINES) if line.startswith("FROM ")][1]
-BUILD, FINAL = LINES[:SECOND], LINES[SECOND:]
 LOCKED = re.compile(r"^([\w.-]+)==(\S+).*((?:\n +--hash=\S+(?: \\)?)+)", re.MULTILINE)
-
-
-def of(instruction: str, lines: list[str]) -> list[str]:
-    """What stands behind an instruction, each time."""
-    return [line.partition(" ")[2] for line in lines if line.startswith(f"{instruction} ")]
 
 
 def locked(path: str) -> dict[tuple[str, str], set[str]]:
     """(name, version) -> hashes of a lock file."""
     found = LOCKED.findall((ROOT / path).read_text())
     return {(name, version): set(re.findall(r"sha256:\w{64}", hashes)) for name, version, hashes in found}
-
-
-def copied() -> list[str]:
-    """What the build stage takes from the project."""
-    return [source for line in of("COPY", BUILD) for source in line.split()[:-1]]
 
 
 def test_base_is_pinned_and_one() -> None:
@@ -124,92 +108,3 @@ def test_lock_has_what_runs_and_no_more() -> None:
     }
     assert wanted | extras["tracing"] <= names
     assert not (tools | extras["embedded"] - {"requests"}) & names  # which the exporter of traces uses too
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build stage's environment: its own COPY and RUN lines, with its paths below a temporary directory."""
-    root = tmp_path_factory.mktemp("image")
-    source, image_python = root / "src", root / "python"
-    source.mkdir()
-    subprocess.run([sys.executable, "-m", "venv", str(image_python)], check=True, timeout=60)
-    environment = {
-        "PATH": f"{image_python / 'bin'}:/usr/bin:/bin",
-        **{name: os.environ[name] for name in os.environ if name.startswith(("HOME", "PIP_", "UV_", "SSL_"))},
-        **{name: os.environ[name] for name in os.environ if name.lower().endswith("_proxy")},
-    }
-    for line in BUILD:
-        instruction, _, rest = line.partition(" ")
-        if instruction == "COPY":
-            *sources, target = rest.split()
-            for one in sources:
-                copy_into_context(ROOT / one, source / target, as_directory=target.endswith("/"))
-        elif instruction == "RUN":
-            command = rest.replace("/opt/", f"{root}/opt/")
-            done = subprocess.run(
-                command, shell=True, cwd=source, env=environment, capture_output=True, text=True, timeout=240
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return root / "opt" / "numberline"
-
-
-def copy_into_context(origin: Path, target: Path, *, as_directory: bool) -> None:
-    """As COPY does, without what .dockerignore keeps out."""
-    if origin.is_dir():
-        shutil.copytree(origin, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        return
-    if as_directory:
-        target.mkdir(exist_ok=True)
-        target = target / origin.name
-    shutil.copy(origin, target)
-
-
-def run(environment: Path, *arguments: str) -> str:
-    """What a program of the environment prints, started as in the image: elsewhere, with an empty environment."""
-    done = subprocess.run(
-        [str(environment / "bin" / arguments[0]), *arguments[1:]],
-        env={"PATH": f"{environment / 'bin'}", "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_installed_command_runs(installed: Path) -> None:
-    """Without the development tools, and without the embedded servers."""
-    listed = run(installed, "numberline", "--help")
-    assert all(command in listed for command in ("init", "worker", "gateway"))
-    assert "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS" in run(installed, "numberline", "settings")
-
-
-def test_installed_wheel_is_complete(installed: Path) -> None:
-    """Every module of the processes can be imported; schemas, migrations and prefix data are inside."""
-    code = """
-import agents.run, gateway.main, numberline.setup.init, numberline.setup.database as database
-from importlib import resources
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from numberline.prefixes.shipped import SHIPPED, read_rows
-import schemas.codec
-config = Config()
-config.set_main_option("script_location", str(database.MIGRATIONS))
-assert ScriptDirectory.from_config(config).get_current_head()
-rows = read_rows((resources.files("numberline") / "data" / SHIPPED).read_bytes())
-print(numberline.__file__, sum(1 for _ in rows))
-"""
-    where, rows = run(installed, "python", "-c", code).split()
-    assert fnmatch.fnmatch(where, f"{installed}/*/site-packages/numberline/*")
-    assert int(rows) > 100_000
-
-
-def test_installed_files_are_all_of_the_project(installed: Path) -> None:
-    """What git has in the packages is in the wheel, file by file."""
-    packages = [one for one in copied() if (ROOT / one).is_dir()]
-    (site,) = installed.glob("lib/python*/site-packages")
-    for package in packages:
-        for path in (ROOT / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                assert (site / path.relative_to(ROOT)).is_file(), path
