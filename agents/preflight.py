@@ -27,7 +27,8 @@ WHERE EXISTS (SELECT FROM numbers WHERE number >= (1000 + code) * 10000000::bigi
 # what the steps do, by table; a table that is missing is told by the migration
 MISSING_RIGHTS = """
 SELECT right_ || ' on ' || name FROM (VALUES
-    ('alembic_version', 'SELECT'), ('installation', 'SELECT'), ('prefixes', 'SELECT'), ('quotas', 'SELECT'),
+    ('alembic_version', 'SELECT'), ('installation', 'SELECT'), ('event_schemas', 'SELECT'),
+    ('prefixes', 'SELECT'), ('quotas', 'SELECT'),
     ('suppression_changes', 'SELECT'), ('suppression_numbers', 'SELECT'),
     ('batches', 'SELECT INSERT UPDATE'), ('numbers', 'SELECT INSERT'),
     ('batch_counts', 'SELECT INSERT DELETE'), ('user_counts', 'SELECT INSERT UPDATE'),

@@ -8,8 +8,10 @@ from aiokafka.errors import KafkaError
 
 from numberline.client import UP
 from numberline.errors import NotReachable
+from numberline.setup.event_schemas import registered
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
+from schemas import codec
 from schemas.topics import MEBIBYTE
 
 
@@ -20,6 +22,7 @@ async def read_to_end(
 
     since_ms: the first record time, in ms since the epoch. Raises NotReachable.
     """
+    codec.look_up_by(registered(settings.database_url.get_secret_value()))
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         **security_options(settings),

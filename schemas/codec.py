@@ -2,14 +2,16 @@
 
 A message is ``C3 01``, the little-endian CRC-64-AVRO fingerprint of the writer's schema, and the record
 (Avro specification 1.12, "Single-object encoding"). Every version ever written is kept in ``schemas/avro``
-as ``NAME.vN.avsc``; the newest is written, all are read and resolved to the newest.
+as ``NAME.vN.avsc``; the newest is written, all are read and resolved to the newest. So are those of a newer
+release, whose schemas a process asks for where it is told to (`look_up_by`): a fingerprint names one content for
+good, so that asking changes nothing.
 """
 
 import functools
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from importlib import resources
 from typing import Any
@@ -21,6 +23,12 @@ from schemas import events
 
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
+
+LookUp = Callable[[bytes], tuple[str, dict[str, Any]] | None]  # fingerprint -> record name and schema
+Writer = tuple[str, Any]  # record name and parsed schema
+
+_learned: dict[bytes, Writer] = {}
+_look_ups: list[LookUp] = []
 
 
 class CodecError(ValueError):
@@ -49,12 +57,27 @@ def _newest(name: str) -> tuple[bytes, Any]:
 
 
 @functools.cache
-def _by_fingerprint() -> Mapping[bytes, tuple[str, Any]]:
+def _by_fingerprint() -> Mapping[bytes, Writer]:
     return {
         schema_fingerprint(schema): (name, parse_schema(schema))
         for name, versions in schema_files().items()
         for schema in versions
     }
+
+
+def look_up_by(look_up: LookUp) -> None:
+    """Where this process finds schemas of events that are not among its own; once for each fingerprint found."""
+    _look_ups[:] = [look_up]
+
+
+def _of_any_release(fingerprint: bytes) -> Writer | None:
+    if (known := _by_fingerprint().get(fingerprint) or _learned.get(fingerprint)) is not None:
+        return known
+    for look_up in _look_ups:
+        if (found := look_up(fingerprint)) is not None:
+            _learned[fingerprint] = found[0], parse_schema(found[1])
+            return _learned[fingerprint]
+    return None
 
 
 def _plain(value: Any) -> Any:
@@ -78,10 +101,17 @@ def encode(event: events.Event) -> bytes:
 
 
 def decode_fields(value: bytes) -> tuple[str, dict[str, Any]]:
-    """Record name and plain values, in the newest schema's fields; CodecError for anything else."""
+    """Record name and plain values, in the newest schema's fields; CodecError for anything else.
+
+    Of this release's own schemas alone: what users send makes nobody ask for one.
+    """
+    return _decode(value, lambda fingerprint: _by_fingerprint().get(fingerprint))
+
+
+def _decode(value: bytes, writer_of: Callable[[bytes], Writer | None]) -> tuple[str, dict[str, Any]]:
     if value[:2] != MARKER or len(value) < HEADER_BYTES:
         raise CodecError("not Avro in single-object encoding: it must begin with C3 01 and a fingerprint")
-    if (found := _by_fingerprint().get(value[2:HEADER_BYTES])) is None:
+    if (found := writer_of(value[2:HEADER_BYTES])) is None:
         raise CodecError(f"unknown Avro schema fingerprint {value[2:HEADER_BYTES].hex()}")
     name, writer = found
     body = io.BytesIO(value[HEADER_BYTES:])
@@ -96,8 +126,8 @@ def decode_fields(value: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def decode(value: bytes) -> events.Event:
-    """An event; CodecError for anything else."""
-    name, record = decode_fields(value)
+    """An event, of a newer release too; CodecError for anything else.  Raises what a look-up raises."""
+    name, record = _decode(value, _of_any_release)
     if (kind := events.BY_NAME.get(name)) is None:
         raise CodecError(f"{name} is not an internal event")
     return events.from_fields(kind, record)

@@ -5,7 +5,9 @@ from rich.console import Console
 from rich.table import Table
 
 from numberline.logs import set_up_logs
+from numberline.setup.event_schemas import registered
 from pipeline.settings import Settings, load_settings, variable
+from schemas import codec
 
 
 @click.command(
@@ -32,7 +34,7 @@ def up(demo: bool, quantity: int, workers: int) -> None:
 
 @click.command()
 def init() -> None:
-    """Create the topics and the tables, and load the shipped prefix data.
+    """Create the topics and the tables, load the shipped prefix data, and make this release's schemas known.
 
     Safe to repeat: it makes what is missing, gives topics the settings of this version, and leaves the rest.
     """
@@ -53,6 +55,7 @@ def worker() -> None:
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
+    codec.look_up_by(registered(settings.database_url.get_secret_value()))
     run_worker(settings, newest_migration())
 
 
@@ -63,6 +66,7 @@ def gateway() -> None:
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
+    codec.look_up_by(registered(settings.database_url.get_secret_value()))
     run(settings)
 
 

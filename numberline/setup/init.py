@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from numberline.prefixes.shipped import load_shipped
-from numberline.setup import database, topics
+from numberline.setup import database, event_schemas, topics
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 
@@ -13,6 +13,7 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
     """Make an installation out of an empty broker and an empty database, or bring one up to date."""
     url = settings.database_url.get_secret_value()
     database.upgrade(url)
+    event_schemas.register(url)
     partitions = database.remember_partitions(url, settings.partitions)
     say("tables are up to date")
     servers, namespace, security = settings.kafka_bootstrap_servers, settings.namespace, security_options(settings)

@@ -1,6 +1,7 @@
 """Events to bytes and back."""
 
 import json
+from typing import Any
 
 import avro.schema
 import pytest
@@ -72,6 +73,49 @@ def test_an_unknown_fingerprint_is_named() -> None:
     """A record of a newer program says which schema is missing."""
     with pytest.raises(codec.CodecError, match=r"^unknown Avro schema fingerprint 0102030405060708$"):
         codec.decode(b"\xc3\x01\x01\x02\x03\x04\x05\x06\x07\x08rest")
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The fingerprints that are asked for; one newer schema of BatchStored is found."""
+    asked: list[bytes] = []
+
+    def look_up(fingerprint: bytes) -> tuple[str, dict[str, Any]] | None:
+        asked.append(fingerprint)
+        return ("BatchStored", NEWER) if fingerprint == codec.schema_fingerprint(NEWER) else None
+
+    monkeypatch.setattr(codec, "_learned", {})
+    monkeypatch.setattr(codec, "_look_ups", [])
+    codec.look_up_by(look_up)
+    return asked
+
+
+(STORED_SCHEMA,) = codec.schema_files()["BatchStored"]
+NEWER = {**STORED_SCHEMA, "fields": [{"name": "more", "type": "string"}, *STORED_SCHEMA["fields"]]}
+
+
+def test_an_event_of_a_newer_release_is_read_without_what_it_adds(looked_up: list[bytes]) -> None:
+    """By the schema that it was written in, which is asked for once."""
+    body = codec.encode(STORED)[codec.HEADER_BYTES :]
+    newer = codec.MARKER + codec.schema_fingerprint(NEWER) + b"\x08more" + body
+    assert codec.decode(newer) == STORED
+    assert codec.decode(newer) == STORED
+    assert looked_up == [codec.schema_fingerprint(NEWER)]
+
+
+def test_what_no_release_has_written_stays_unknown(looked_up: list[bytes]) -> None:
+    """Asked for each time: the next release may have come meanwhile."""
+    for _ in range(2):
+        with pytest.raises(codec.CodecError, match=r"^unknown Avro schema fingerprint 0102030405060708$"):
+            codec.decode(b"\xc3\x01\x01\x02\x03\x04\x05\x06\x07\x08rest")
+    assert len(looked_up) == 2
+
+
+def test_nobody_is_asked_about_what_users_send(looked_up: list[bytes]) -> None:
+    """Or each of their records could make a worker wait."""
+    with pytest.raises(codec.CodecError):
+        codec.decode_fields(b"\xc3\x01" + codec.schema_fingerprint(NEWER) + b"rest")
+    assert looked_up == []
 
 
 def test_a_truncated_record_is_refused() -> None:

@@ -101,10 +101,12 @@ def test_every_record_is_an_event_or_a_request() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_version_reads_all_before_it(name: str) -> None:
-    """Backward transitive: a topic or a changelog may hold every version there ever was."""
+def test_every_version_reads_all_others(name: str) -> None:
+    """Full transitive: a topic or a changelog may hold every version there ever was, and workers of an older
+    release read what those that replace them write."""
     for older, newer in combinations(FILES[name], 2):
         assert readable_by(newer, older)
+        assert readable_by(older, newer)
 
 
 def test_the_check_of_compatibility_finds_a_field_without_default() -> None:
@@ -114,6 +116,14 @@ def test_the_check_of_compatibility_finds_a_field_without_default() -> None:
     assert not readable_by(more, schema)
     more["fields"][-1]["default"] = ""
     assert readable_by(more, schema)
+
+
+def test_the_check_of_compatibility_finds_a_field_that_is_gone() -> None:
+    """An older release still needs it."""
+    (schema, *_) = FILES["CancelRequested"]
+    less = {**schema, "fields": schema["fields"][1:]}
+    assert readable_by(less, schema)
+    assert not readable_by(schema, less)
 
 
 def test_released_schemas_never_change() -> None:
