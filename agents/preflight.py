@@ -78,7 +78,7 @@ def judge(namespace: str, migration: str, found: Found) -> int:
         raise RefusedToStart(
             f"the tables are those of an earlier numberline: migration {found.migration}, and this one needs "
             f"{migration}",
-            f"Stop all workers. {RUN_INIT}",
+            RUN_INIT,
         )
     wanted = found.installed_partitions
     names = [topics.topic_name(namespace, topic) for topic in topics.TOPICS]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import shutil
 import signal
@@ -108,11 +109,20 @@ def _tables_on() -> Console:
 
 
 def run(state: Path, seed: int, faults: Sequence[type[Fault]], count: int) -> tuple[RoundResult, ...]:
-    """A whole schedule on a system of its own in `state`.  Raises EmbeddedError, NumberlineError, ChaosError."""
-    rounds = schedule(seed, faults, count)
-    screen = Screen(console, count)
-    with built(state, rounds[0].workers, screen.say) as system:
-        return asyncio.run(run_schedule(system, rounds, screen))
+    """A whole schedule, on a system of its own in `state` for each number of brokers that is needed.
+
+    Raises EmbeddedError, NumberlineError, ChaosError.
+    """
+    screen, results = Screen(console, count), list[RoundResult]()
+    for brokers, part in itertools.groupby(schedule(seed, faults, count), lambda one: one.fault.brokers):
+        rounds = tuple(part)
+        directory = state / f"{brokers}-brokers"
+        directory.mkdir()
+        with built(directory, rounds[0].workers, screen.say, brokers) as system:
+            results += asyncio.run(run_schedule(system, rounds, screen))
+        if any(result.violations for result in results):
+            break
+    return tuple(results)
 
 
 @contextlib.contextmanager

@@ -3,12 +3,15 @@
 import re
 from abc import ABC, abstractmethod
 from random import Random
+from typing import ClassVar
 
 from chaos.system import System
 
 
 class Fault(ABC):
-    """One kind of harm. Its docstring says what it is, in the report's words."""
+    """One kind of harm. Its docstring says what it is, in the report's words. brokers: how many it needs."""
+
+    brokers: ClassVar[int] = 1
 
     @classmethod
     def name(cls) -> str:

@@ -21,7 +21,7 @@ class Entry:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @cached_property
     def event(self) -> events.Event | None:
@@ -31,9 +31,16 @@ class Entry:
         except codec.CodecError:
             return None
 
+    @property
+    def content(self) -> object:
+        """What it says, in whichever version of the schemas; its bytes where it is no event."""
+        if isinstance(self.event, events.Fact):
+            return self.event.at, self.event.sent, codec.decode(self.event.event)
+        return self.event or self.value
+
     def header(self, name: str) -> str:
         """The text of a header, empty without it."""
-        return dict(self.headers).get(name, b"").decode()
+        return (dict(self.headers).get(name) or b"").decode()
 
 
 @dataclass(frozen=True)

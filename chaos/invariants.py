@@ -76,14 +76,16 @@ def no_number_is_given_out_twice(history: History) -> Iterator[str]:
 
 
 def an_identity_has_one_content(history: History) -> Iterator[str]:
-    """Whatever is sent or written again, by a replay, a successor or a zombie, is byte for byte the same."""
-    first: dict[Hashable, bytes] = {}
+    """Whatever is sent or written again, by a replay, a successor or a zombie, is byte for byte the same; or says
+    the same where workers of two releases have written it."""
+    first: dict[Hashable, Entry] = {}
     for topic in history.log:
         for entry in history.entries(topic):
             identity = identity_of(topic, entry)
             if entry.value is None or identity is None:
                 continue
-            if first.setdefault(identity, entry.value) != entry.value:
+            known = first.setdefault(identity, entry)
+            if known.value != entry.value and known.content != entry.content:
                 yield f"{identity!r} came with another content at {entry.partition}/{entry.offset}"
 
 

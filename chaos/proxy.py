@@ -5,7 +5,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -126,3 +126,35 @@ class Proxy:
             sink.write(data)
             await sink.drain()
         sink.write_eof()
+
+
+class Proxies:
+    """Several as one: those in front of the brokers of a cluster."""
+
+    def __init__(self, proxies: Sequence[Proxy]) -> None:
+        self._proxies = proxies
+
+    def accept(self) -> None:
+        """Let clients in, from now on."""
+        for proxy in self._proxies:
+            proxy.accept()
+
+    def refuse(self) -> None:
+        """Cut every connection, and let nobody in until `accept`."""
+        for proxy in self._proxies:
+            proxy.refuse()
+
+    def cut(self) -> None:
+        """Cut every connection; whoever comes again is let in."""
+        for proxy in self._proxies:
+            proxy.cut()
+
+    def delay(self, seconds: float) -> None:
+        """Hold back every piece of what the servers say for so long; 0 ends it."""
+        for proxy in self._proxies:
+            proxy.delay(seconds)
+
+    def half_close(self) -> None:
+        """Close the way from the clients to the servers, and not the way back: of every connection there is."""
+        for proxy in self._proxies:
+            proxy.half_close()

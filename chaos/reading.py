@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import psycopg
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from chaos.errors import ChaosError
 from chaos.history import LEDGER, TASKS, Entry, History, StoredBatch, TaskRow
@@ -79,7 +79,7 @@ class Reader:
                             record.offset(),
                             record.key(),
                             record.value(),
-                            tuple(record.headers() or ()),
+                            _headers(record),
                         ),
                     )
                 elif record.error().code() == KafkaError._PARTITION_EOF:
@@ -88,3 +88,11 @@ class Reader:
                     raise ChaosError(f"{record.topic()} cannot be read: {record.error()}")
         finally:
             consumer.close()
+
+
+def _headers(record: Message) -> tuple[tuple[str, bytes | None], ...]:
+    """None where a name among them is no UTF-8, which this client cannot read: steps send no such name."""
+    try:
+        return tuple(record.headers() or ())
+    except UnicodeDecodeError:
+        return ()

@@ -25,7 +25,8 @@ class Round:
 
 
 def schedule(seed: int, faults: Sequence[type[Fault]], rounds: int) -> tuple[Round, ...]:
-    """Every fault once, in an order by the seed, and again until there are so many rounds.
+    """Every fault once, in an order by the seed, and again until there are so many rounds; what needs more brokers
+    comes last, for it needs another system.
 
     The first half runs with two workers, the rest with three; the last rounds of a long schedule with more workers
     than there are partitions without a setting.
@@ -34,9 +35,10 @@ def schedule(seed: int, faults: Sequence[type[Fault]], rounds: int) -> tuple[Rou
     order: list[type[Fault]] = []
     while len(order) < rounds:
         order += chance.sample(list(faults), len(faults))
+    order = sorted(order[:rounds], key=lambda fault: fault.brokers)
     return tuple(
         Round(number, fault, workers_of(number, rounds), chance.randrange(1 << 32))
-        for number, fault in enumerate(order[:rounds], 1)
+        for number, fault in enumerate(order, 1)
     )
 
 

@@ -3,20 +3,25 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
-from chaos.proxy import Proxy
+from chaos.proxy import Proxies, Proxy
+from chaos.release import next_release
 from chaos.waiting import get, wait_until
 from chaos.workers import Worker
-from embedded import Kafka, Postgres
+from embedded import Kafka, KafkaCluster, Postgres
 from embedded.ports import free_port
 from numberline.processes import ManagedProcess
+from numberline.setup.event_schemas import registered
 from numberline.setup.init import init
 from pipeline.settings import PREFIX, Settings, variable
+from schemas import codec
 
 NAMESPACE = "numberline-chaos"
 READY_SECONDS = 60.0
@@ -25,14 +30,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class System:
-    """A running installation. workers: those that are to run; a fault leaves them running."""
+    """A running installation. workers: those that are to run; a fault leaves them running.
+
+    environment: of every process that is started; that of a newer release after `upgrade`.
+    """
 
     settings: Settings
     environment: dict[str, str]
     directory: Path
-    kafka: Kafka
+    brokers: tuple[Kafka, ...]
     postgres: Postgres
-    kafka_proxy: Proxy
+    kafka_proxy: Proxies
     postgres_proxy: Proxy
     gateway: ManagedProcess
     workers: list[Worker]
@@ -61,6 +69,25 @@ class System:
         ready = f"http://127.0.0.1:{self.settings.gateway_port}/readyz"
         wait_until(lambda: get(ready), READY_SECONDS, "ready gateway")
 
+    def upgrade(self) -> dict[str, str]:
+        """Make the next release ready, as an operator does: its `init` runs beside the workers of this one.
+
+        Its environment, which is what further processes start with; the running ones stay what they are.
+        """
+        newer = next_release(self.directory, self.environment)
+        self.environment.update(newer)
+        return newer
+
+    def in_sync(self) -> bool:
+        """Whether every partition, of the broker's own topics too, has a copy on each broker."""
+        admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap_servers})
+        try:
+            found = admin.list_topics(timeout=5)
+        except KafkaException:
+            return False
+        partitions = [one for topic in found.topics.values() for one in topic.partitions.values()]
+        return all(len(one.isrs) == len(self.brokers) for one in partitions)
+
     def batches_stored(self) -> int:
         """Batches in PostgreSQL, 0 while it does not answer."""
         try:
@@ -77,17 +104,24 @@ class System:
 
 
 @contextlib.contextmanager
-def built(state: Path, workers: int, say: Say) -> Iterator[System]:
-    """Servers, an installation and workers, all ready.  Raises EmbeddedError, NumberlineError, ChaosError."""
+def built(state: Path, workers: int, say: Say, brokers: int = 1) -> Iterator[System]:
+    """Servers, an installation and workers, all ready. brokers: one, or the three of a cluster.
+
+    Raises EmbeddedError, NumberlineError, ChaosError.
+    """
     with contextlib.ExitStack() as stack:
-        kafka_proxy, postgres_proxy = (stack.enter_context(Proxy(*_two_ports())) for _ in range(2))
-        say("Kafka broker")
-        kafka = stack.enter_context(Kafka(state, port=kafka_proxy.target_port, advertised_port=kafka_proxy.port))
+        kafka_proxies = [stack.enter_context(Proxy(*_two_ports())) for _ in range(brokers)]
+        postgres_proxy = stack.enter_context(Proxy(*_two_ports()))
+        say("Kafka broker" if brokers == 1 else f"{brokers} Kafka brokers")
+        kafka = _kafka(state, kafka_proxies)
+        stack.enter_context(kafka)
         say("PostgreSQL")
         postgres = stack.enter_context(Postgres(state, port=postgres_proxy.target_port))
         direct = postgres.create_database(NAMESPACE)
         database_url = direct.replace(f":{postgres_proxy.target_port}/", f":{postgres_proxy.port}/")
         environment = _environment(state, kafka.bootstrap_servers, database_url)
+        environment[variable("replication_factor")] = str(brokers)
+        codec.look_up_by(registered(direct))  # what judges a run reads what a newer release has written, too
         settings = _settings(environment)
         say("topics, tables and prefix data")
         init(settings, lambda text: None)
@@ -97,7 +131,16 @@ def built(state: Path, workers: int, say: Say) -> Iterator[System]:
             "gateway", "gateway", environment | {variable("metrics_port"): "0"}, logs / "gateway.log", say
         )
         system = System(
-            settings, environment, state, kafka, postgres, kafka_proxy, postgres_proxy, gateway, [], say
+            settings,
+            environment,
+            state,
+            kafka.brokers if isinstance(kafka, KafkaCluster) else (kafka,),
+            postgres,
+            Proxies(kafka_proxies),
+            postgres_proxy,
+            gateway,
+            [],
+            say,
         )
         stack.callback(_stop, system)
         gateway.start()
@@ -106,6 +149,14 @@ def built(state: Path, workers: int, say: Say) -> Iterator[System]:
             system.add_worker()
         system.wait_for_gateway()
         yield system
+
+
+def _kafka(state: Path, proxies: Sequence[Proxy]) -> Kafka | KafkaCluster:
+    """Behind the proxies, of which its clients know."""
+    ports = [(proxy.target_port, proxy.port) for proxy in proxies]
+    if len(ports) == 1:
+        return Kafka(state, port=ports[0][0], advertised_port=ports[0][1])
+    return KafkaCluster(state, ports=ports)
 
 
 def _two_ports() -> tuple[int, int]:

@@ -19,10 +19,14 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(POLL_SECONDS)
 
 
-def get(url: str) -> str:
-    """The body of a 200, else nothing."""
+def get(url: str, status: int = 200) -> str:
+    """The body of an answer with this status, else nothing."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
-            return str(answer.read().decode())
+            found, body = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            found, body = error.code, error.read()
     except (urllib.error.URLError, OSError, ValueError):
         return ""
+    return str(body.decode()) if found == status else ""

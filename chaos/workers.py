@@ -80,6 +80,17 @@ class Worker:
             self._process.stop()
             self._process = None
 
+    def become(self, environment: Mapping[str, str]) -> None:
+        """SIGTERM, then start it with these variables: another release. Returns when it works."""
+        self.stop()
+        self._environment = dict(environment)
+        self.start()
+        self.wait_ready()
+
+    def missing(self) -> str:
+        """What it lacks, as `/readyz` says; nothing where it works or does not answer."""
+        return get(f"http://127.0.0.1:{self._metrics_port}/readyz", status=503)
+
     def pause(self) -> None:
         """SIGSTOP: it does nothing, and does not know."""
         self._signal(signal.SIGSTOP)

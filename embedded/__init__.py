@@ -7,6 +7,7 @@
 Linux and macOS.
 """
 
+from embedded.cluster import KafkaCluster
 from embedded.errors import (
     DirectoryInUseError,
     EmbeddedError,
@@ -25,6 +26,7 @@ __all__ = [
     "EmbeddedError",
     "JarRefusedError",
     "Kafka",
+    "KafkaCluster",
     "NoAccountError",
     "PortTakenError",
     "Postgres",

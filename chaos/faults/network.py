@@ -4,14 +4,18 @@ import time
 from random import Random
 
 from chaos.fault import Fault
-from chaos.proxy import Proxy
+from chaos.proxy import Proxies, Proxy
 from chaos.system import System
 
 TIMES, PAUSE_SECONDS = 4, 0.7
 
 
-def _either(system: System, chance: Random) -> tuple[str, Proxy]:
-    return chance.choice([("the broker", system.kafka_proxy), ("PostgreSQL", system.postgres_proxy)])
+def _either(system: System, chance: Random) -> tuple[str, Proxy | Proxies]:
+    servers: list[tuple[str, Proxy | Proxies]] = [
+        ("the broker", system.kafka_proxy),
+        ("PostgreSQL", system.postgres_proxy),
+    ]
+    return chance.choice(servers)
 
 
 class CutConnections(Fault):
@@ -39,21 +43,6 @@ class Unreachable(Fault):
         proxy.accept()
         system.wait_for_work()
         return f"{name} for {seconds:.1f} s"
-
-
-class AwayForAMinute(Fault):
-    """The broker or PostgreSQL is away for a minute."""
-
-    def strike(self, system: System, chance: Random) -> str:
-        """Longer than any step waits: the workers end and are started again until it is back."""
-        name, proxy = _either(system, chance)
-        proxy.refuse()
-        time.sleep(60)
-        proxy.accept()
-        system.wait_for_work()
-        for worker in system.workers:
-            worker.wait_ready()
-        return name
 
 
 class SlowConnections(Fault):

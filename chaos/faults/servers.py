@@ -7,8 +7,11 @@ from random import Random
 
 from chaos.fault import Fault
 from chaos.system import System
+from chaos.waiting import wait_until
 
 AWAY_SECONDS = 2.0  # at most: a server that is killed is started again by its supervisor
+BATCHES_WITHOUT = 10  # stored while a broker is away
+IN_SYNC_SECONDS = 60.0
 
 
 class KillBroker(Fault):
@@ -17,11 +20,28 @@ class KillBroker(Fault):
     def strike(self, system: System, chance: Random) -> str:
         """Its data stays; its clients go on by themselves or end and are started again."""
         away = chance.uniform(0, AWAY_SECONDS)
-        system.kafka.kill()
+        (broker,) = system.brokers
+        broker.kill()
         time.sleep(away)
-        system.kafka.start()
+        broker.start()
         system.wait_for_work()
         return f"away for {away:.1f} s"
+
+
+class KillOneOfThreeBrokers(Fault):
+    """kill -9 of each of three brokers in turn; the other two go on."""
+
+    brokers = 3
+
+    def strike(self, system: System, chance: Random) -> str:
+        """Work goes on while one is away: two copies of three are enough. It has all its copies before the next."""
+        order = chance.sample(system.brokers, len(system.brokers))
+        for broker in order:
+            broker.kill()
+            system.wait_for_work(BATCHES_WITHOUT)
+            broker.start()
+            wait_until(system.in_sync, IN_SYNC_SECONDS, "third copy of every partition")
+        return f"{len(order)} in turn, {BATCHES_WITHOUT} batches or more without each"
 
 
 class KillPostgres(Fault):

@@ -72,7 +72,7 @@ async def tables(settings: Settings) -> str:
             "Somebody has run a newer `numberline init`: upgrade this one.",
         )
     if found < newest:
-        raise Broken(f"migration {found}, and this numberline needs {newest}", f"Stop all workers. {RUN_INIT}")
+        raise Broken(f"migration {found}, and this numberline needs {newest}", RUN_INIT)
     return f"migration {found}, the newest"
 
 

@@ -75,8 +75,7 @@ def test_missing_tables_are_told() -> None:
 def test_tables_of_an_earlier_version_are_refused() -> None:
     """With both migrations and the command; tables of a later version are not."""
     assert refusal(replace(FOUND, migration="0005", partitions={})) == (
-        "the tables are those of an earlier numberline: migration 0005, and this one needs 0007\n"
-        f"Stop all workers. {INIT}"
+        f"the tables are those of an earlier numberline: migration 0005, and this one needs 0007\n{INIT}"
     )
     assert judge("line", "0007", replace(FOUND, migration="0008")) == 4
 

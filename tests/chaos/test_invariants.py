@@ -7,6 +7,7 @@ import pytest
 
 from chaos.history import LEDGER, TASKS, Entry, Heard, History, TaskRow
 from chaos.invariants import INVARIANTS, repeated, sentence_of, violations
+from schemas import codec, events
 from tests.chaos.history import (
     OTHER,
     TASK,
@@ -132,3 +133,24 @@ def test_what_is_sent_again_with_the_same_content_is_counted_and_no_violation() 
     history.log["task-events"].append(entry(stored(0, 2)))
     assert violations(history) == []
     assert repeated(history) == 1
+
+
+def test_the_same_said_in_two_versions_is_one_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As workers of two releases do at a rolling upgrade; what else differs is found."""
+    event = stored(0, 2)
+    (schema,) = codec.schema_files()["BatchStored"]
+    newer = {**schema, "fields": [{"name": "more", "type": "string"}, *schema["fields"]]}
+    monkeypatch.setattr(codec, "_learned", {})
+    monkeypatch.setattr(codec, "_look_ups", [lambda _: ("BatchStored", newer)])
+    body = codec.encode(event)[codec.HEADER_BYTES :]
+    again = Entry(0, 9, b"key", codec.MARKER + codec.schema_fingerprint(newer) + b"\x08more" + body)
+    history = sound_history()
+    history.log["task-events"].append(again)
+    assert violations(history) == []
+    fact_of_it = Entry(0, 0, b"fact", codec.encode(events.Fact(1, 1, codec.encode(event))))
+    fact_of_newer = Entry(0, 1, b"fact", codec.encode(events.Fact(1, 1, again.value or b"")))
+    fact_of_other = Entry(0, 2, b"fact", codec.encode(events.Fact(1, 1, codec.encode(stored(0, 1)))))
+    history.log[TASKS] = [fact_of_it, fact_of_newer]
+    assert violations(history) == []
+    history.log[TASKS].append(fact_of_other)
+    assert len(violations(history)) == 1

@@ -23,6 +23,13 @@ def test_every_fault_is_there_before_one_comes_again() -> None:
     assert {one.fault for one in rounds[len(FAULTS) :]} == set(FAULTS)
 
 
+def test_faults_of_a_cluster_come_last() -> None:
+    """They have a system of their own; a change back and forth would build it again."""
+    brokers = [one.fault.brokers for one in schedule(3, FAULTS, 2 * len(FAULTS))]
+    assert brokers == sorted(brokers)
+    assert set(brokers) == {1, 3}
+
+
 def test_there_are_fewer_workers_than_partitions_and_at_last_more() -> None:
     """Two, then three, then five; a short schedule has no more than three."""
     assert [one.workers for one in schedule(3, FAULTS, 5)] == [2, 2, 2, 3, 3]
