@@ -94,5 +94,5 @@ def _headers(record: Message) -> tuple[tuple[str, bytes | None], ...]:
     """None where a name among them is no UTF-8, which this client cannot read: steps send no such name."""
     try:
         return tuple(record.headers() or ())
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, SystemError):  # the latter where the C code goes on after the former
         return ()
