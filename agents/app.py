@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faust
 import mode
@@ -18,12 +18,11 @@ from agents.delivery import Delivery, handoff_to, register, run_beside
 from agents.enrich import Enrich
 from agents.fittings import Fittings
 from agents.fold import Fold
-from agents.handoff import Handoff, settle_at_rebalances
+from agents.handoff import Handoff, settle_before_last_commits
 from agents.held import Versions
 from agents.intake import Intake
 from agents.judge import Judge
 from agents.lookup import TURN_SECONDS, Lookup
-from agents.lookups.client import LookupClient
 from agents.lookups.facts import LookupFacts
 from agents.lookups.provider import load_provider
 from agents.owned import tell_at_rebalances
@@ -40,6 +39,9 @@ from pipeline.kafka_security import security_options
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, heartbeat_seconds
 from schemas import topics
+
+if TYPE_CHECKING:
+    from agents.lookups.client import LookupClient
 
 MEBIBYTE = 1 << 20
 # without them rocksdict's block cache alone is 2 GiB a partition
@@ -73,6 +75,10 @@ def build_worker(
             limit,
             handoffs,
         )
+
+    async def connect() -> None:
+        """While the worker joins its group: the first record is not to wait for each step's in turn."""
+        await asyncio.gather(*(producer.check() for producer in producers))
 
     async def close(sender: Any, **kwargs: Any) -> None:
         """When all steps have come to rest."""
@@ -122,8 +128,9 @@ def build_worker(
     )
     ready_at_rebalances(app, readiness)
     tell_at_rebalances(app, topics.topic_name(settings.namespace, topics.BATCHES), usage, compactor)
-    settle_at_rebalances(app, handoffs.values())
+    settle_before_last_commits(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))
+    run_beside(app, "producers", connect)
     run_beside(app, "catalogue", catalogues.run)
     run_beside(app, "quotas", quotas.run)
     run_beside(app, "usage", usage.run)
@@ -136,10 +143,12 @@ def build_worker(
     return app
 
 
-def _lookups(settings: Settings) -> LookupClient | None:
+def _lookups(settings: Settings) -> "LookupClient | None":
     """Whom to ask; None where the installation has no provider.  Raises SettingsInvalid."""
     if settings.lookup_provider is None:
         return None
+    from agents.lookups.client import LookupClient  # its libraries take a tenth of a start, and few need them
+
     provider = load_provider(settings.lookup_provider)
     return LookupClient(provider, settings.lookup_rate, settings.lookup_timeout_seconds)
 

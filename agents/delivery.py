@@ -142,13 +142,17 @@ class Delivery:
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
         producer = self._producer or self._app.producer
         addressed = [(message, *self._address(message)) for message in messages]
-        if self._handed_over(addressed):
+        offered = self._handed_over(addressed)
+        if any(offered):
             await asyncio.sleep(0)  # the next step goes first, so that its messages travel with these
         acknowledged = [
             await producer.send(name, message.key, message.value, partition, None, list(message.headers))
             for message, name, partition in addressed
         ]
-        await asyncio.gather(*acknowledged)
+        for one, written in zip(offered, await asyncio.gather(*acknowledged), strict=True):
+            if one is not None:
+                handoff, record = one
+                handoff.placed(record, written.offset)
 
     def _address(self, message: Outgoing) -> tuple[str, int]:
         """Topic name and partition."""
@@ -157,13 +161,16 @@ class Delivery:
             partition_for(message.partition_key, self._partitions),
         )
 
-    def _handed_over(self, addressed: Sequence[tuple[Outgoing, str, int]]) -> bool:
-        """Offer to the next step of this worker what is meant for one; whether anything was."""
-        offered = False
+    def _handed_over(self, addressed: Sequence[tuple[Outgoing, str, int]]) -> list[tuple[Handoff, Record] | None]:
+        """Offer to the next step of this worker what is meant for one; to whom and as what, message by message."""
+        offered: list[tuple[Handoff, Record] | None] = []
         for message, name, partition in addressed:
             if handoff := self._handoffs.get(message.topic):
-                handoff.offer(Record(name, partition, -1, 0, message.key, message.value, message.headers))
-                offered = True
+                record = Record(name, partition, -1, 0, message.key, message.value, message.headers)
+                handoff.offer(record)
+                offered.append((handoff, record))
+            else:
+                offered.append(None)
         return offered
 
     async def written(self, *writes: Awaitable[Any]) -> None:

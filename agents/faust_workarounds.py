@@ -23,6 +23,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from agents.header_names import read_every_header
 
@@ -211,7 +212,7 @@ def _f8_commit_before_partitions_go() -> None:
 
     At a rebalance Faust forgets what is acked, then commits; a fetch that is cut short seeks, and forgets as well;
     and where a commit is under way already, the last one returns without doing anything. Each way up to a commit
-    interval of work is done again.
+    interval of work is done again. So would be what a step was handed past the broker and is through with.
     """
 
     def _filter_tps_with_pending_acks(self: Any, topics: Any = None) -> list[Any]:
@@ -220,8 +221,21 @@ def _f8_commit_before_partitions_go() -> None:
         return [tp for tp in self._to_commit if topics is None or tp in topics or tp.topic in topics]
 
     async def commit_and_end_transactions(self: Any) -> None:
+        for topic, partition, offset in await self.app.before_last_commit():
+            ack_unread(self, TP(topic, partition), offset)
         await self.maybe_wait_for_commit_to_finish()
         await self.commit()
+
+    def ack_unread(self: Any, partition: TP, offset: int) -> None:
+        # one that waits for its agent, or the next one in the log
+        of_partition = self._in_flight.get(partition, {})
+        if offset in of_partition:
+            del of_partition[offset]
+        elif self._next_offset.get(partition) == offset:
+            self._next_offset[partition] = offset + 1
+        else:
+            return
+        self._to_commit.add(partition)
 
     Consumer._filter_tps_with_pending_acks = _filter_tps_with_pending_acks
     Consumer.commit_and_end_transactions = commit_and_end_transactions
@@ -383,6 +397,10 @@ class App(faust.App):
 
     async def before_stop(self) -> None:
         """Nothing, unless the composition root replaces it."""
+
+    async def before_last_commit(self) -> list[tuple[str, int, int]]:
+        """Topic, partition and offset of records that are dealt with and were not delivered: none, likewise."""
+        return []
 
     async def on_stop(self) -> None:
         """Called when the application stops, before all that it consists of."""

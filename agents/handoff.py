@@ -3,7 +3,8 @@
 Only for steps whose outcome depends on nothing but the message (enrich, store). Identity fixes content (delivery
 contract, rule 3), so such a step may take a message early, in any order and more than once. The broker's copy
 comes all the same: it is acknowledged when the step has dealt with what was handed over, and dealt with as any
-other record where that failed, or where nothing was handed over.
+other record where that failed, or where nothing was handed over. Where a rebalance comes before the copy, it is
+committed unread, for the next owner of the partition would do it once more.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ MOST = 64  # messages of a step handed over whose copies have not come yet; furt
 LEAVE_SECONDS = 1.0  # for the copies to come when a worker stops
 
 Identity = tuple[bytes | None, bytes | None]
+Place = tuple[str, int, int]  # topic, partition, offset
 Attempt = Callable[["Record"], Awaitable[None]]
 
 
@@ -41,6 +43,7 @@ class Handoff:
         self._attempt, self._failed = attempt, failed
         self._handed: dict[Identity, asyncio.Task[bool]] = {}
         self._running: set[asyncio.Task[bool]] = set()
+        self._places: dict[Identity, Place] = {}  # of the copies that have not come
         self._open, self._empty = True, asyncio.Event()
 
     def offer(self, record: "Record") -> None:
@@ -53,18 +56,28 @@ class Handoff:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    def placed(self, record: "Record", offset: int) -> None:
+        """Where its copy lies, now that the broker has it."""
+        if identity(record) in self._handed:
+            self._places[identity(record)] = record.topic, record.partition, offset
+
     async def dealt_with(self, record: "Record") -> bool:
         """Whether the step is through with a record whose copy was handed over; waits until it is."""
         task = self._handed.pop(identity(record), None)
+        self._places.pop(identity(record), None)
         if not self._handed:
             self._empty.set()
         return task is not None and await asyncio.shield(task)
 
-    async def settled(self) -> None:
-        """Wait for what runs, and expect no copies any more: other partitions are ours from now on."""
-        self._handed = {}
+    async def settled(self) -> list[Place]:
+        """Wait for what runs, and expect no copies any more: other partitions are ours from now on.
+
+        Returns where the copies lie that nobody has to read, in order.
+        """
+        handed, self._handed, places, self._places = self._handed, {}, self._places, {}
         if self._running:
             await asyncio.wait(set(self._running))
+        return sorted([place for one, place in places.items() if await handed[one]])
 
     async def emptied(self) -> None:
         """Take no more, and wait until all copies have come: a successor would do them once more."""
@@ -86,11 +99,14 @@ class Handoff:
         return True
 
 
-def settle_at_rebalances(app: Any, handoffs: Iterable[Handoff]) -> None:
-    """A worker gives its partitions away when nothing that it took from them is under way."""
+def settle_before_last_commits(app: Any, handoffs: Iterable[Handoff]) -> None:
+    """A worker gives its partitions away when nothing that it took from them is under way, nor to be done again."""
+
+    async def settled() -> list[Place]:
+        return [place for handoff in handoffs for place in await handoff.settled()]
 
     async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
-        for handoff in handoffs:
-            await handoff.settled()
+        await settled()  # what came after that commit
 
-    app.on_partitions_revoked.connect(revoked)
+    app.before_last_commit = settled
+    app.on_partitions_revoked.connect(revoked, weak=False)

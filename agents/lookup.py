@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure, task_event
-from agents.lookups.client import LookupClient
 from agents.lookups.facts import LookupFacts
 from agents.verdicts import VerdictStore
 from pipeline.judge import Answer, asked_numbers, judged_numbers
@@ -13,6 +13,9 @@ from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from pipeline.validation import batch_key
 from schemas import codec, events, topics
+
+if TYPE_CHECKING:
+    from agents.lookups.client import LookupClient
 
 # for how long a batch begins calls in one go; what is left waits behind the others. With the time of a call this is
 # within what a group waits for its member at a rebalance (agents.app)
@@ -33,7 +36,7 @@ class Lookup:
         delivery: Delivery,
         store: VerdictStore,
         facts: LookupFacts,
-        client: LookupClient | None,
+        client: "LookupClient | None",
         settings: Settings,
         metrics: WorkerMetrics,
     ) -> None:

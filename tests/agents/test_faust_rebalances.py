@@ -48,6 +48,34 @@ async def test_f8_what_is_acked_is_committed_before_a_partition_goes() -> None:
         assert await _committed_at_revocation() == {EVENTS: 2}
 
 
+async def _committed_with_unread(*unread: tuple[str, int, int]) -> dict[Any, int]:
+    """Of four records the second waits for its agent, the fourth is not delivered, when partitions go."""
+    app = fake_app()
+
+    async def before_last_commit() -> list[tuple[str, int, int]]:
+        return list(unread)
+
+    app.before_last_commit = before_last_commit
+    consumer = FakeConsumer(app, {EVENTS})
+    messages = [await consumer.deliver(offset) for offset in (0, 1, 2)]
+    for one in (0, 2):
+        messages[one].ack(consumer)
+    del messages
+    await consumer.on_partitions_revoked({EVENTS})
+    return consumer.committed
+
+
+@pytest.mark.parametrize(
+    ("unread", "committed"),
+    [((), 1), ((1,), 3), ((1, 3), 4), ((3,), 1), ((1, 4), 3)],
+    ids=["none", "waiting", "waiting and next", "next alone", "waiting and one after a gap"],
+)
+async def test_f8_what_is_done_and_was_not_read_is_committed(unread: tuple[int, ...], committed: int) -> None:
+    """As far as there is no record in between that somebody must read."""
+    with faust_with(F1, F8):
+        assert await _committed_with_unread(*((*EVENTS, offset) for offset in unread)) == {EVENTS: committed}
+
+
 async def _committed_at_last() -> dict[Any, int]:
     """A record is acked while a commit is under way; then comes the last commit."""
     consumer = FakeConsumer(fake_app(), {EVENTS})

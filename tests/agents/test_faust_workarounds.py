@@ -190,7 +190,7 @@ class FakeProducer:
 
 def fake_app() -> Any:
     """A Faust application whose one topic is acked."""
-    app = faust.App("app", broker="kafka://127.0.0.1:1", topic_allow_declare=False)
+    app = faust_workarounds.App("app", broker="kafka://127.0.0.1:1", topic_allow_declare=False)
     app.producer = FakeProducer()
     app.topics.acking_topics.add(EVENTS.topic)
     return app

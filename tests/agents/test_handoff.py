@@ -119,6 +119,26 @@ async def test_before_a_rebalance_all_comes_to_rest(handing: Handing) -> None:
     assert not await handing.handoff.dealt_with(message(0, offset=17))
 
 
+async def test_after_a_rebalance_nobody_reads_what_is_done(handing: Handing) -> None:
+    """Where the broker has put the copy; not of one that has come, has failed, or is not acknowledged yet."""
+    handing.go.set()
+    for batch in range(3):
+        handing.handoff.offer(message(batch))
+    for batch, offset in ((1, 18), (0, 17)):
+        handing.handoff.placed(message(batch), offset)
+    handing.handoff.placed(message(9), 99)
+    assert await handing.handoff.settled() == [("test.numbers", 3, 17), ("test.numbers", 3, 18)]
+    assert await handing.handoff.settled() == []
+
+    handing.handoff.offer(message(4))
+    handing.handoff.placed(message(4), 20)
+    assert await handing.handoff.dealt_with(message(4, offset=20))
+    handing.error = Unreadable("no event")
+    handing.handoff.offer(message(5))
+    handing.handoff.placed(message(5), 21)
+    assert await handing.handoff.settled() == []
+
+
 async def test_a_worker_that_stops_waits_for_the_copies(handing: Handing) -> None:
     """So that its successor has nothing to do again; and takes no more."""
     handing.go.set()
