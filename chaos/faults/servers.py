@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from random import Random
+from typing import ClassVar
 
 from chaos.fault import Fault
 from chaos.system import System
@@ -32,10 +33,11 @@ class KillOneOfThreeBrokers(Fault):
     """kill -9 of each of three brokers in turn; the other two go on."""
 
     brokers = 3
+    killed: ClassVar[int] = 3
 
     def strike(self, system: System, chance: Random) -> str:
         """Work goes on while one is away: two copies of three are enough. It has all its copies before the next."""
-        order = chance.sample(system.brokers, len(system.brokers))
+        order = chance.sample(system.brokers, self.killed)
         for broker in order:
             broker.kill()
             system.wait_for_work(BATCHES_WITHOUT)
