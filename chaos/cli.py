@@ -99,7 +99,7 @@ def recovery(repeat: int, workers: int) -> int:
     """
     screen = Screen(console, repeat)
     with _directory() as (state, _), built(state, workers, screen.say) as system:
-        samples = measure(system, repeat, lambda way, sample: screen.say(f"{way.title}: {sample.seconds:.2f} s"))
+        samples = measure(system, repeat, lambda way, sample: screen.say(f"{way.title}: {sample}"))
         _tables_on().print(recovery_table(samples))
     return 0
 

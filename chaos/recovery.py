@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ PACE_SECONDS = 0.1  # between two tasks of a partition
 QUANTITY = 100
 SETTLE_SECONDS = 1.0
 BACK_SECONDS = 60.0
+LOOK_SECONDS = 0.1  # between two looks, which take time from the worker; when a batch was stored PostgreSQL says
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,15 @@ GRACEFUL = Way("SIGTERM, and started when it is gone", 2.0, Worker.stop, replays
 
 @dataclass(frozen=True)
 class Sample:
-    """One time. seconds: until every partition of the worker had its next stored batch. again: records replayed."""
+    """One time. seconds: until every partition of the worker had its next stored batch. again: records replayed,
+    by topic."""
 
     seconds: float
-    again: int
+    again: Counter[str]
+
+    def __str__(self) -> str:
+        again = ", ".join(f"{count} of {topic}" for topic, count in sorted(self.again.items()))
+        return f"{self.seconds:.2f} s" + (f", again {again}" if again else "")
 
 
 class Pace:
@@ -122,14 +129,14 @@ class Replays:
         self._reader = reader
         self._seen: set[Hashable] = set()
 
-    def count(self) -> int:
-        """Since it was last asked."""
-        again = 0
+    def count(self) -> Counter[str]:
+        """By topic, since it was last asked."""
+        again = Counter[str]()
         for topic, entry in self._reader.new_entries():
             if (identity := identity_of(topic, entry)) is not None:
-                again += identity in self._seen
+                again[topic] += identity in self._seen
                 self._seen.add(identity)
-        return again
+        return +again
 
 
 def _seconds_away(system: System, worker: Worker, way: Way) -> float:
@@ -142,14 +149,15 @@ def _seconds_away(system: System, worker: Worker, way: Way) -> float:
     if way is GRACEFUL:
         worker.start()
     last, deadline = started, time.monotonic() + BACK_SECONDS
-    while waiting:
-        for code, at in _first_stored(system, gone).items():
-            if code in waiting:
-                last = max(last, at)
-                waiting = {other: one for other, one in waiting.items() if one != waiting[code]}
-        if time.monotonic() > deadline:
-            raise ChaosError(f"{way.title}: {len(waiting)} area codes were not back within {BACK_SECONDS:g} s")
-        time.sleep(0.02)
+    with psycopg.connect(system.database_url, autocommit=True) as connection:
+        while waiting:
+            time.sleep(LOOK_SECONDS)
+            for code, at in connection.execute(FIRST_STORED, (gone,)):
+                if code in waiting:
+                    last = max(last, float(at))
+                    waiting = {other: one for other, one in waiting.items() if one != waiting[code]}
+            if time.monotonic() > deadline:
+                raise ChaosError(f"{way.title}: {len(waiting)} area codes were not back within {BACK_SECONDS:g} s")
     return last - started
 
 
@@ -164,13 +172,6 @@ def _partitions_of(system: System, worker: Worker) -> set[int]:
         for assigned in member.assignment.topic_partitions
         if assigned.topic == batches
     }
-
-
-def _first_stored(system: System, since: float) -> dict[str, float]:
-    """Area code -> when the first batch of it was stored since then, s since the epoch."""
-    with psycopg.connect(system.database_url) as connection:
-        rows = connection.execute(FIRST_STORED, (since,)).fetchall()
-    return {code: float(at) for code, at in rows}
 
 
 def _renew(worker: Worker) -> None:

@@ -59,7 +59,7 @@ def recovery_table(samples: Mapping[Way, Sequence[Sample]]) -> Table:
     for name in ("how the worker goes", "samples", "p50", "p95", "slowest", "goal", "met", "replayed records"):
         made.add_column(name, justify="left" if name == "how the worker goes" else "right")
     for way, found in samples.items():
-        seconds, again = [sample.seconds for sample in found], [sample.again for sample in found]
+        seconds, again = [sample.seconds for sample in found], [sample.again.total() for sample in found]
         met = percentile(seconds, 95) <= way.goal and (way.replays or not any(again))
         made.add_row(
             way.title,

@@ -12,7 +12,7 @@ from embedded.account import own_account
 from embedded.lock import DirectoryLock
 from embedded.process import GuardedProcess
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 10.0
 HEALTHY_SECONDS = 30.0  # after so long a run the pause begins anew
 REFUSED_STATUS = 2
 TAIL_BYTES = 2000
@@ -117,7 +117,7 @@ class ManagedProcess:
                 return
             if time.monotonic() - started > HEALTHY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            self._say(f"[yellow]{self.name} ended with {status}, starts again in {pause:.1f} s[/] (see {self.log})")
+            self._say(f"[yellow]{self.name} ended with {status}, starts again in {pause:.2g} s[/] (see {self.log})")
             if self._stopping.wait(pause) or not self._begin():
                 return
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
