@@ -25,6 +25,7 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents.broken_connections import end_with_the_fetcher, take_closed_for_broken
 from agents.header_names import read_every_header
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ def install() -> None:
     _f12_take_no_assignment_without_our_topics()
     _f14_take_back_what_nobody_waits_for()
     read_every_header()
+    take_closed_for_broken()
+    end_with_the_fetcher()
     install.done = True  # type: ignore[attr-defined]
 
 
