@@ -239,7 +239,7 @@ def variable(name: str) -> str:
 
 def heartbeat_seconds(settings: Settings) -> float:
     """How often a worker says that it lives, and learns that the group changes."""
-    return min(0.5, settings.session_timeout_seconds / 6)
+    return min(0.25, settings.session_timeout_seconds / 6)
 
 
 def load_settings(**overrides: Any) -> Settings:
