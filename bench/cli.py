@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from bench.about import ROOT, about
+from bench.apart import interpreter
 from bench.errors import BenchError
 from bench.parts import PARTS
 from bench.report import tables, write
@@ -88,6 +89,8 @@ def measure(names: Sequence[str], sizes: Sizes, repeat: int, scale: float) -> Re
     parts = [part for part in PARTS if part.name in names]
     with contextlib.ExitStack() as stack:
         screen = stack.enter_context(Screen(console))
+        for name in sorted({part.apart for part in parts if part.apart}):
+            interpreter(name, screen.say)
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="numberline-bench-"))
         state = Path(directory)
         kafka, postgres = stack.enter_context(servers(state, screen.say))

@@ -1,4 +1,4 @@
-"""What the project promises of its speed: each a limit for the median of a figure."""
+"""What the project promises of its speed: each a limit for the median of a figure, at most unless said."""
 
 MILLION_OVER_COPY = 1.5  # x, of one bare binary COPY of the same rows
 SMALL_P50_OVER_ROUND_TRIP = 8.0  # x, of the p50 of one produce-and-consume round trip
@@ -10,6 +10,9 @@ COST_FLAT = 1.3  # x, of what a number costs in the largest task, or with nothin
 FILTERED_OVER_PLAIN = 1.3  # x, of the same task without filters
 WORKERS = 1 / 0.8  # x, n times the time of n workers over that of one: an efficiency of 0.8
 SUPPRESSED_OVER_PLAIN = 1.2  # x, of the same task with nothing suppressed
+DJANGO_OVER_OURS = 20.0  # x, at least: a Django service and its task queue, at a million and at 100,000 numbers
+DJANGO_OVER_OURS_SMALL = 12.0  # x, at least: at 10,000
+SQL_OVER_OURS = 8.0  # x, at least: one SQL statement, looped, into that service's table, at a million
 CAPACITY_MILLISECONDS = 100.0  # of one call for the whole country
 TOLD_MILLISECONDS = 1000.0  # how old its figures are
 WORKER_MEGABYTES = 500.0  # 10**6 bytes, with 10 million numbers given out

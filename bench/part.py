@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bench.load import Load
-from bench.results import Figure
+from bench.results import Figure, Way
 from bench.sizes import Sizes
 from bench.system import System
 
@@ -24,17 +24,22 @@ class Bench:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a part found, and how: sentences for the reader."""
+    """What a part found, and how: sentences for the reader. ways: as in PartResult."""
 
     figures: tuple[Figure, ...]
     method: tuple[str, ...]
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part. title: what it shows, at these sizes. steps: how often it calls `advance`, about."""
+    """One part. title: what it shows, at these sizes. steps: how often it calls `advance`, about.
+
+    apart: the environment of `bench.apart` that it needs.
+    """
 
     name: str
     title: Callable[[Sizes], str]
     steps: Callable[[Sizes, int], int]
     measure: Callable[[Bench], Awaitable[Measured]]
+    apart: str | None = None

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.results import Figure, PartResult, Results
+from bench.results import Figure, PartResult, Results, Way
+from bench.stats import quotients, spread
 
 MARKDOWN, JSON = "results.md", "results.json"
 HEAD = ("figure", "median", "range", "measured", "goal", "met")
+WAYS_HEAD = ("way", "asked for", "median", "range", "over ours", "reported", "really there", "missing")
 
 
 def shown(value: float) -> str:
@@ -25,7 +27,8 @@ def row(figure: Figure, judged: bool) -> tuple[str, ...]:
     """A figure as the texts under HEAD. judged: whether the sizes are those that the goal is for."""
     spread = figure.spread
     several = len(figure.values) > 1
-    goal = "" if figure.goal is None else f"≤ {figure.goal:g} {figure.unit}"
+    sign = "≥" if figure.at_least else "≤"
+    goal = "" if figure.goal is None else f"{sign} {figure.goal:g} {figure.unit}"
     met = {None: "", True: "yes", False: "NO"}[figure.met] if judged else ("" if figure.goal is None else "-")
     return (
         figure.name,
@@ -38,8 +41,17 @@ def row(figure: Figure, judged: bool) -> tuple[str, ...]:
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """A table a part, for the terminal."""
+    """A table a part, for the terminal; before it one of the ways that it compares."""
     for part in results.parts:
+        if part.ways:
+            compared = Table(
+                title=f"[bold]{part.name}[/]: times", title_justify="left", title_style="", expand=True
+            )
+            for name in WAYS_HEAD:
+                compared.add_column(name, justify="left" if name == "way" else "right")
+            for cells in way_rows(part.ways):
+                compared.add_row(*cells)
+            yield compared
         made = Table(
             title=f"[bold]{part.name}[/]: {part.title}",
             caption=account_line(part),
@@ -56,6 +68,31 @@ def tables(results: Results) -> Iterator[Table]:
             colour = {"yes": "green", "NO": "red bold"}.get(met)
             made.add_row(*rest, f"[{colour}]{met}[/]" if colour else met)
         yield made
+
+
+def way_rows(ways: Sequence[Way]) -> Iterator[tuple[str, ...]]:
+    """Each way at each size as the texts under WAYS_HEAD. Over ours: median of the repetitions' ratios."""
+    ours = {way.asked: way for way in ways if way.name == ways[0].name}
+    for way in ways:
+        times = spread(way.seconds)
+        ratio = spread(quotients(way.seconds, ours[way.asked].seconds)).median
+        missing = way.asked - min(way.stored)
+        yield (
+            way.name,
+            f"{way.asked:,}",
+            f"{shown(times.median)} s",
+            f"{shown(times.lowest)} to {shown(times.highest)}" if len(way.seconds) > 1 else "",
+            f"{shown(ratio)} x",
+            _counts(way.reported),
+            _counts(way.stored),
+            f"{missing / way.asked * 100:.2g} %" if missing else "none",
+        )
+
+
+def _counts(counts: Sequence[int]) -> str:
+    """What all repetitions had, or from the least to the greatest."""
+    least, most = min(counts), max(counts)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def account_line(part: PartResult) -> str:
@@ -93,6 +130,8 @@ def _lines(results: Results) -> Iterator[str]:
         yield ""
         yield from (f"- {sentence}" for sentence in part.method)
         yield ""
+        if part.ways:
+            yield from _table(WAYS_HEAD, way_rows(part.ways))
         yield from _table(HEAD, (row(figure, results.judged) for figure in part.figures))
         yield f"{account_line(part)}. This part took {part.seconds:.0f} s."
         yield ""

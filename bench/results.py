@@ -10,7 +10,8 @@ from bench.stats import Spread, spread
 class Figure:
     """One measured quantity: a value a repetition, in `unit`; "x" is a ratio to the floor of that repetition.
 
-    samples: measurements behind each value. goal: what the median must not exceed; None for information.
+    samples: measurements behind each value. goal: what the median must not exceed, with at_least what it must not
+    fall below; None for information.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Figure:
     values: tuple[float, ...]
     samples: int = 1
     goal: float | None = None
+    at_least: bool = False
 
     @property
     def spread(self) -> Spread:
@@ -27,7 +29,23 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the median keeps the goal; None where there is none."""
-        return None if self.goal is None else self.spread.median <= self.goal
+        if self.goal is None:
+            return None
+        return self.spread.median >= self.goal if self.at_least else self.spread.median <= self.goal
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to get so many numbers into PostgreSQL: a value a repetition, in the order of the repetitions.
+
+    asked: numbers a request. reported: as delivered, by whoever made them. stored: distinct numbers really there.
+    """
+
+    name: str
+    asked: int
+    seconds: tuple[float, ...]
+    reported: tuple[int, ...]
+    stored: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,10 @@ class Account:
 
 @dataclass(frozen=True)
 class PartResult:
-    """What one part found. method: how it was measured, sentences for the reader. seconds: how long it took."""
+    """What one part found. method: how it was measured, sentences for the reader. seconds: how long it took.
+
+    ways: where the part compares several, each of them at each size, ours first.
+    """
 
     name: str
     title: str
@@ -54,6 +75,7 @@ class PartResult:
     figures: tuple[Figure, ...]
     account: Account
     seconds: float
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True)

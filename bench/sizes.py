@@ -31,6 +31,7 @@ class Sizes:
     messages: int
     slow_messages: int
     suppressed: int
+    peers: tuple[int, ...]
 
     @classmethod
     def scaled(cls, scale: float) -> "Sizes":
@@ -52,4 +53,5 @@ class Sizes:
             messages=some(200, 20),
             slow_messages=some(2_000, 40),
             suppressed=some(10_000_000, 1_000),
+            peers=tuple(some(full, SMALL) for full in (1_000_000, 100_000, 10_000)),
         )

@@ -39,7 +39,8 @@ async def run_parts(
         seconds = time.monotonic() - started
         system.check()
         watcher.settles(part)
-        result = PartResult(part.name, title, measured.method, measured.figures, load.settle(), seconds)
+        account = load.settle()
+        result = PartResult(part.name, title, measured.method, measured.figures, account, seconds, measured.ways)
         watcher.ended(result)
         results.append(result)
     return tuple(results)

@@ -12,6 +12,7 @@ from bench.parts import (
     memory,
     million,
     mixed,
+    peers,
     pure,
     resources,
     suppressed,
@@ -21,7 +22,7 @@ from bench.parts import (
 
 # memory last of those that give out numbers: the worker then carries what all parts left in it
 PARTS: tuple[Part, ...] = (
-    *(million.PART, cost.PART, filtered.PART, latency.PART, mixed.PART, crowded.PART, validation.PART),
+    *(million.PART, peers.PART, cost.PART, filtered.PART, latency.PART, mixed.PART, crowded.PART, validation.PART),
     *(
         suppressed.PART,
         capacity.PART,

@@ -1,0 +1,1 @@
+"""A Django service whose Celery task makes the numbers: the way most web teams would go."""
