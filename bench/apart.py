@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -28,6 +29,13 @@ def interpreter(name: str, say: Callable[[str], None] = lambda text: None) -> Pa
         _uv("pip", "sync", "--require-hashes", "--python", str(python), str(lock))
         (environment / INSTALLED).touch()
     return python
+
+
+def versions(name: str) -> dict[str, str]:
+    """Version of each distribution in an environment that is there, by its name in lower case."""
+    found = interpreter(name).parent.parent.glob("lib/python*/site-packages")
+    installed = metadata.distributions(path=[str(path) for path in found])
+    return {one.metadata["Name"].lower(): one.version for one in installed}
 
 
 def _uv(*arguments: str) -> None:

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from bench.about import ROOT, about
 from bench.apart import interpreter
+from bench.duration import foreseen
 from bench.errors import BenchError
 from bench.parts import PARTS
-from bench.report import tables, write
+from bench.report import JSON, tables, write
 from bench.results import Results
 from bench.screen import Screen
 from bench.sizes import Sizes
@@ -49,7 +50,7 @@ Examples:
     "--out",
     default=None,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where results.md and results.json go; docs/benchmarks for a run of all parts in full.",
+    help="Where results.md, results.json and the plots go; docs/benchmarks for a run of all parts in full.",
 )
 @click.option(
     "--scale",
@@ -70,6 +71,8 @@ def bench(names: tuple[str, ...], repeat: int, out: Path | None, scale: float) -
     """
     if out is None and (names or scale != 1):
         raise click.UsageError("only a run of all parts in full replaces docs/benchmarks: give another --out")
+    if scale == 1:
+        console.print(foreseen(DEFAULT_OUT / JSON, names or NAMES, repeat))
     results = measure(names or NAMES, Sizes.scaled(scale), repeat, scale)
     tables_on = Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH)
     for table in tables(results):
@@ -89,7 +92,7 @@ def measure(names: Sequence[str], sizes: Sizes, repeat: int, scale: float) -> Re
     parts = [part for part in PARTS if part.name in names]
     with contextlib.ExitStack() as stack:
         screen = stack.enter_context(Screen(console))
-        for name in sorted({part.apart for part in parts if part.apart}):
+        for name in ("plots", *sorted({part.apart for part in parts if part.apart})):
             interpreter(name, screen.say)
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="numberline-bench-"))
         state = Path(directory)

@@ -1,4 +1,4 @@
-"""Results for people and for programs: a table in the terminal, results.md, results.json."""
+"""Results for people and for programs: tables in the terminal, results.md with its plots, results.json."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from bench.plots.write import write_plots
 from bench.results import Figure, PartResult, Results, Way
 from bench.stats import quotients, spread
 
@@ -106,12 +107,12 @@ def account_line(part: PartResult) -> str:
     return f"{account.tasks:,} tasks: {figures}; {verdict}"
 
 
-def markdown(results: Results) -> str:
-    """Everything, as a page."""
-    return "\n".join(_lines(results)) + "\n"
+def markdown(results: Results, plots: Sequence[str] = ()) -> str:
+    """Everything, as a page. plots: those that stand beside it, by the part that they belong to."""
+    return "\n".join(_lines(results, plots)) + "\n"
 
 
-def _lines(results: Results) -> Iterator[str]:
+def _lines(results: Results, plots: Sequence[str]) -> Iterator[str]:
     yield "# Benchmark results"
     yield ""
     yield "Written by `python -m bench` (`make bench`); do not edit. Each figure and its floor come from one run on"
@@ -125,6 +126,7 @@ def _lines(results: Results) -> Iterator[str]:
     yield ""
     with_goal = [(part, figure) for part in results.parts for figure in part.figures if figure.goal is not None]
     yield from _table(("part", *HEAD), ((part.name, *row(figure, results.judged)) for part, figure in with_goal))
+    yield from _plot("goals", "Each goal and how much of it is taken", plots)
     for part in results.parts:
         yield f"## {part.name}: {part.title}"
         yield ""
@@ -133,6 +135,7 @@ def _lines(results: Results) -> Iterator[str]:
         if part.ways:
             yield from _table(WAYS_HEAD, way_rows(part.ways))
         yield from _table(HEAD, (row(figure, results.judged) for figure in part.figures))
+        yield from _plot(part.name, f"{part.name}: {part.title}", plots)
         yield f"{account_line(part)}. This part took {part.seconds:.0f} s."
         yield ""
 
@@ -141,6 +144,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for cells in (head, ["---"] * len(head), *rows):
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
+
+
+def _plot(name: str, described: str, plots: Sequence[str]) -> Iterator[str]:
+    if name in plots:
+        yield f"![{described}]({name}.svg)"
+        yield ""
 
 
 def as_json(results: Results) -> str:
@@ -152,10 +161,11 @@ def as_json(results: Results) -> str:
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
-def write(results: Results, directory: Path) -> tuple[Path, Path]:
-    """Write both files; where they are."""
+def write(results: Results, directory: Path) -> tuple[Path, ...]:
+    """Write both files and the plots; where they are.  Raises BenchError."""
     directory.mkdir(parents=True, exist_ok=True)
     page, data = directory / MARKDOWN, directory / JSON
-    page.write_text(markdown(results), encoding="utf-8")
     data.write_text(as_json(results), encoding="utf-8")
-    return page, data
+    plots = write_plots(data, directory)
+    page.write_text(markdown(results, plots), encoding="utf-8")
+    return page, data, *(directory / f"{name}.svg" for name in plots)

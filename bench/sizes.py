@@ -31,7 +31,7 @@ class Sizes:
     messages: int
     slow_messages: int
     suppressed: int
-    peers: tuple[int, ...]
+    peers: tuple[int, int, int]
 
     @classmethod
     def scaled(cls, scale: float) -> "Sizes":
@@ -53,5 +53,5 @@ class Sizes:
             messages=some(200, 20),
             slow_messages=some(2_000, 40),
             suppressed=some(10_000_000, 1_000),
-            peers=tuple(some(full, SMALL) for full in (1_000_000, 100_000, 10_000)),
+            peers=(some(1_000_000, 3 * SMALL), some(100_000, 2 * SMALL), some(10_000, SMALL)),
         )

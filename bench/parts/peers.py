@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from bench import goals
+from bench.apart import versions
 from bench.part import Bench, Measured, Part
 from bench.peers import sql
 from bench.peers.process import program
@@ -26,6 +27,7 @@ DJANGO = "Django, Celery, bulk_create"
 FAKER = "Faker unique, COPY"
 SQL_WIDE, SQL_NARROW = "SQL, Django's table", "SQL, narrow table"
 QUIX = "Quix Streams"
+LIBRARIES = ("django", "celery", "faker", "quixstreams", "psycopg")
 WARM_UP = 1_000  # numbers of each way before anything is timed
 
 METHOD = (
@@ -40,7 +42,7 @@ METHOD = (
     "bulk_create(ignore_conflicts=True, batch_size=5000), psycopg 3. Celery's messages and results are files, "
     "looked for every 10 ms. It reports what bulk_create returns, which counts what was ignored. Its table has "
     "15 columns, and as indexes: primary key, unique number (two, as Django makes them), foreign key, user and "
-    "time, area code, state, carrier, validity.",
+    "time, and each filter of GET /api/numbers/: area code, state, carrier, line type, validity, project.",
     "Faker: fake.unique.numerify for each number, one COPY, into the Django service's table.",
     "SQL: INSERT ... SELECT of generate_series and random() joined to the blocks, ON CONFLICT DO NOTHING, again "
     "for what is missing until none is, in one transaction; into the Django service's table, and into a table "
@@ -139,7 +141,9 @@ async def measure(bench: Bench) -> Measured:
         Way(name, size, tuple(times.seconds), tuple(times.reported), tuple(times.stored))
         for (name, size), times in found.items()
     )
-    return Measured(tuple(_figures(sizes, found)), METHOD, tuple(ways))
+    installed = versions("peers")
+    method = (*METHOD, f"Versions: {', '.join(f'{name} {installed[name]}' for name in LIBRARIES)}.")
+    return Measured(tuple(_figures(sizes, found)), method, tuple(ways))
 
 
 async def _ours(bench: Bench, own: Tables, found: dict[tuple[str, int], Times]) -> None:

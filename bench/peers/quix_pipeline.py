@@ -91,7 +91,7 @@ def enrich(batch: Request) -> Request:
     return batch | {"prefix_ids": prefix_ids[np.searchsorted(firsts, batch["numbers"], side="right") - 1]}
 
 
-class PostgresSink(BatchingSink):  # type: ignore[misc]
+class PostgresSink(BatchingSink):
     """Stores what a checkpoint holds of a partition, in one transaction."""
 
     def setup(self) -> None:

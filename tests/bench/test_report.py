@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.report import account_line, as_json, markdown, row, shown, tables, write
-from bench.results import Account, Figure, PartResult, Results
+from bench.report import account_line, as_json, markdown, row, shown, tables, way_rows, write
+from bench.results import Account, Figure, PartResult, Results, Way
 
 KEPT = Figure("task over COPY", "x", (1.5, 1.9, 1.7), goal=2.0)
 MISSED = Figure("p95, over a round trip", "x", (15.5, 14.0, 16.0), samples=100, goal=15.0)
@@ -21,6 +21,11 @@ PART = PartResult(
     account=Account(tasks=2, asked=200, reported=200, stored=200),
     seconds=12.4,
 )
+WAYS = (
+    Way("numberline", 1_000, (1.0, 2.0, 4.0), (1_000, 1_000, 1_000), (1_000, 1_000, 1_000)),
+    Way("another", 1_000, (20.0, 20.0, 20.0), (1_000, 1_000, 1_000), (990, 1_000, 995)),
+)
+COMPARED = replace(PART, name="peers", ways=WAYS)
 RESULTS = Results({"machine": "one | two"}, scale=1, repeat=3, parts=(PART,))
 
 
@@ -52,6 +57,29 @@ def test_a_median_at_the_goal_meets_it() -> None:
     assert Figure("", "x", (2.0,), goal=2.0).met
     assert Figure("", "x", (2.1,), goal=2.0).met is False
     assert Figure("", "x", (2.1,)).met is None
+
+
+def test_a_goal_can_be_a_least() -> None:
+    """Then the sign says so, and a median below it misses it."""
+    ahead = Figure("another over ours", "x", (19.0, 21.0, 20.0), goal=20.0, at_least=True)
+    assert row(ahead, judged=True)[4:] == ("≥ 20 x", "yes")
+    assert replace(ahead, values=(19.0,)).met is False
+
+
+def test_ways_are_compared_with_ours_repetition_by_repetition() -> None:
+    """Beside each time: what was asked for, reported and really there."""
+    ours, another = way_rows(WAYS)
+    assert ours == ("numberline", "1,000", "2.00 s", "1.00 to 4.00", "1.00 x", "1,000", "1,000", "none")
+    assert another[:4] == ("another", "1,000", "20.0 s", "20.0 to 20.0")
+    assert another[4:] == ("10.0 x", "1,000", "990 to 1,000", "1 %")
+    assert "| " + " | ".join(another) + " |" in markdown(replace(RESULTS, parts=(COMPARED,)))
+
+
+def test_plots_stand_beside_what_they_show() -> None:
+    """Those that were drawn, and no other."""
+    page = markdown(replace(RESULTS, parts=(PART, COMPARED)), ("goals", "peers"))
+    assert page.count(".svg") == 2
+    assert page.index("(goals.svg)") < page.index("## million") < page.index("(peers.svg)")
 
 
 def test_a_scaled_run_judges_nothing() -> None:
@@ -89,8 +117,8 @@ def test_a_part_without_tasks_says_so() -> None:
 
 def test_the_json_holds_each_repetition(tmp_path: Path) -> None:
     """With what was made of them."""
-    page, data = write(RESULTS, tmp_path / "new" / "directory")
-    assert page.read_text(encoding="utf-8") == markdown(RESULTS)
+    page, data, plot = write(RESULTS, tmp_path / "new" / "directory")
+    assert page.read_text(encoding="utf-8") == markdown(RESULTS, [plot.stem])
     figure = json.loads(data.read_text(encoding="utf-8"))["parts"][0]["figures"][1]
     assert figure == {
         "name": "p95, over a round trip",
@@ -98,6 +126,7 @@ def test_the_json_holds_each_repetition(tmp_path: Path) -> None:
         "values": [15.5, 14.0, 16.0],
         "samples": 100,
         "goal": 15.0,
+        "at_least": False,
         "median": 15.5,
         "lowest": 14.0,
         "highest": 16.0,

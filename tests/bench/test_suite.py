@@ -10,6 +10,7 @@ import psycopg
 from bench.about import about
 from bench.part import Part
 from bench.parts import PARTS
+from bench.parts.peers import DJANGO
 from bench.report import markdown, row
 from bench.results import PartResult, Results
 from bench.sizes import Sizes
@@ -56,7 +57,18 @@ def test_rows_asked_for_reported_and_stored_agree(
             tasks = connection.execute(query).fetchone()
     assert dict(os.environ) == before
 
-    names = ["million", "cost", "filtered", "latency", "mixed", "crowded", "validation", "suppressed", "capacity"]
+    names = [
+        "million",
+        "peers",
+        "cost",
+        "filtered",
+        "latency",
+        "mixed",
+        "crowded",
+        "validation",
+        "suppressed",
+        "capacity",
+    ]
     assert [part.name for part in results.parts] == [
         *names,
         "http",
@@ -74,6 +86,13 @@ def test_rows_asked_for_reported_and_stored_agree(
     assert rows == (total, total)
     assert tasks == (sum(account.tasks for account in accounts),)
 
+    [compared] = [part.ways for part in results.parts if part.ways]
+    assert {way.asked for way in compared} == set(Sizes.scaled(SCALE).peers)
+    assert len(compared) == 3 * 6
+    for way in compared:  # the Django service reports what it asked its table for
+        assert way.reported == (way.asked,)
+        assert way.stored == way.reported or (way.name == DJANGO and way.stored < way.reported)
+
     page = markdown(results)
     for part in results.parts:
         assert part.figures
@@ -85,6 +104,7 @@ def test_rows_asked_for_reported_and_stored_agree(
     goals = [(part.name, figure.goal) for part in results.parts for figure in part.figures if figure.goal]
     assert goals == [
         ("million", 1.5),
+        *(("peers", goal) for goal in (20, 20, 12, 8)),
         *(("cost", 1.3) for _ in range(4)),
         ("filtered", 1.3),
         ("latency", 8),

@@ -37,7 +37,7 @@ class Task(models.Model):
 
 
 class PhoneNumber(models.Model):
-    """A number. Indexes: unique number, foreign key, a user's newest, and the filters of the list page."""
+    """A number. Indexes: unique number, foreign key, a user's newest, each filter of the list page."""
 
     number = models.CharField(max_length=12, unique=True)
     area_code = models.CharField(max_length=3)
@@ -61,5 +61,7 @@ class PhoneNumber(models.Model):
             models.Index(fields=["area_code"], name="phone_area_code"),
             models.Index(fields=["state"], name="phone_state"),
             models.Index(fields=["carrier"], name="phone_carrier"),
+            models.Index(fields=["line_type"], name="phone_line_type"),
+            models.Index(fields=["project_id"], name="phone_project"),
             models.Index(fields=["is_valid"], name="phone_is_valid"),
         )

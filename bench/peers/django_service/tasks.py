@@ -29,6 +29,11 @@ app.conf.update(
 )
 
 
+def new_task(quantity: int, area_codes: list[str]) -> int:
+    """Make a task's row: its id."""
+    return int(Task.objects.create(user_id="bench", area_codes=area_codes, quantity=quantity).pk)
+
+
 @app.task
 def generate_numbers(task_id: int) -> int:
     """Make a task's numbers, and say how many were delivered: as many as `bulk_create` returned."""

@@ -6,7 +6,7 @@ import sys
 from django.conf import settings
 from django.core.management import call_command
 
-from bench.peers.django_service.tasks import Task, generate_numbers
+from bench.peers.django_service.tasks import generate_numbers, new_task
 from bench.peers.serve import serve
 
 RESULT_SECONDS = 1800
@@ -14,8 +14,9 @@ RESULT_SECONDS = 1800
 
 def submit(quantity: int, area_codes: list[str]) -> int:
     """From the submission to the worker's answer."""
-    task = Task.objects.create(user_id="bench", area_codes=area_codes, quantity=quantity)
-    answer = generate_numbers.delay(task.pk).get(timeout=RESULT_SECONDS, interval=settings.POLLING_SECONDS)
+    answer = generate_numbers.delay(new_task(quantity, area_codes)).get(
+        timeout=RESULT_SECONDS, interval=settings.POLLING_SECONDS
+    )
     return int(answer)
 
 
