@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from bench.about import about
 from bench.part import Part
@@ -43,6 +44,7 @@ class Silent:
         """Nothing."""
 
 
+@pytest.mark.timeout(900)  # every part, and what the peers need is installed where it is not there yet
 def test_rows_asked_for_reported_and_stored_agree(
     kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path
 ) -> None:
