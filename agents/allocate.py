@@ -14,7 +14,7 @@ from pipeline.prefixes import AreaCode
 from schemas import codec, events, topics
 
 BATCHES = (events.BatchPlanned, events.Suppressed, events.Compact)
-DELETIONS = 500  # changelog records that are waited for at once
+DELETIONS = 64  # changelog records that are waited for at once; of a hundred Faust warns
 
 
 class Allocate:

@@ -8,6 +8,7 @@ from agents.faust_workarounds import Table
 from agents.loads import Loads
 from agents.unions import Unions
 from pipeline import audit
+from pipeline.compact import let_go_in_order
 from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
 from pipeline.metrics import WorkerMetrics, size_of
 from pipeline.task import Task
@@ -55,7 +56,7 @@ class Coordinate:
             if task.submitted is None or task.ended:
                 # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
                 self._metrics.facts_let_go.labels("tasks").inc(len(event.facts))
-                await self._remove([prefix + name.encode() for name in event.facts])
+                await self._remove([prefix + name.encode() for name in let_go_in_order(event.facts)])
             return None
         beside: list[Outgoing] = []
         if isinstance(event, events.Submission):

@@ -63,6 +63,11 @@ def forgotten(tasks: Iterable[TaskFacts], before: int) -> Iterator[TaskForgotten
             yield TaskForgotten(task.task_id, task.user_id, task.names)
 
 
+def let_go_in_order(names: Iterable[str]) -> list[str]:
+    """The end last: without it, what a worker leaves that dies in the middle would be a task that runs."""
+    return sorted(names, key=lambda name: name == "end")
+
+
 def drawn_for(facts: Iterable[str]) -> frozenset[str]:
     """The tasks whose batches these facts of the ledger are, ``task|batch`` each; sums are nobody's."""
     return frozenset(fact.partition("|")[0] for fact in facts) - {SUM}

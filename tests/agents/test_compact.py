@@ -86,7 +86,7 @@ async def test_the_facts_of_a_task_that_ended_are_let_go() -> None:
     for _ in range(2):
         coordinating.calls.clear()
         await coordinating.step(record)
-        assert coordinating.happened() == ["remove end", "remove plan", "remove batch|000007", "3 written"]
+        assert coordinating.happened() == ["remove plan", "remove batch|000007", "remove end", "3 written"]
     assert not [key for key in coordinating.table.rows if key.startswith(PREFIX)]
 
 
