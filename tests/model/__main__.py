@@ -10,7 +10,7 @@ import sys
 from dataclasses import fields, replace
 
 from tests.model.explore import Findings, report, search
-from tests.model.model import Rules
+from tests.model.scenario import Rules
 
 
 def main() -> int:

@@ -10,21 +10,26 @@ from pyroaring import BitMap
 
 from pipeline.allocate import fact_key
 from schemas import codec, events
-from tests.model.model import Cancel, Generate, Rules, Scenario, Scheduled, Suppress, World, readable
+from tests.model.scenario import Cancel, Generate, Rules, Scenario, Scheduled, Suppress, Validate, readable
+from tests.model.world import World
 
 CODES = ("201", "202", "203")
 MOST_ACTIONS = 5000
-FAULTS = ("crash", "restart", "zombie", "zombie", "lose", "suppress", "compact", "compact")
+FAULTS = (
+    *("crash", "restart", "zombie", "zombie", "lose", "suppress"),
+    *("compact", "compact", "forget", "replay"),
+)
 
 
 def check(world: World, reference: set[tuple[str, int]] | None) -> None:
     """What must hold when nothing is left to do."""
     ledger = _check_ledger(world)
     seen = _check_progress(world)
-    for key, value in world.changelogs["coordinate", 0].items():
-        if key.endswith(b"|plan"):
-            submitted = readable(value)[2]
-            assert isinstance(submitted, events.TaskSubmitted)
+    for value in world.plans.values():
+        submitted = readable(value)[2]
+        if isinstance(submitted, events.ValidationSubmitted):
+            _check_verdicts(world, submitted, seen.get(submitted.task_id))
+        else:
             _check_end(world, submitted, seen.get(submitted.task_id), ledger)
     if reference is not None:
         world.expect(reference == set(world.rows), "same seed, other numbers", reference, set(world.rows))
@@ -113,11 +118,25 @@ def _check_end(
     world.expect(not early, "shortfall while numbers are left", submitted, rows, left)
 
 
+def _check_verdicts(world: World, submitted: events.ValidationSubmitted, last: events.TaskProgress | None) -> None:
+    """A validation has judged every number of its task, and says what its verdicts are."""
+    if not world.expect(last is not None and last.status != "running", "never terminal", submitted):
+        return
+    assert last is not None
+    if last.status == "completed":
+        assert last.validation is not None
+        verdicts = [reasons for (task, _), reasons in world.judged.items() if task == submitted.task_id]
+        stored = {reason: sum(one[reason] for one in verdicts) for reason in ("unassigned_block", "valid")}
+        rows = sum(task == submitted.plan.held_task for task, _ in world.rows.values())
+        exact = last.validation.reasons == stored and last.validation.validated_count == rows
+        world.expect(exact, "verdicts not exact", last.validation, stored, rows)
+
+
 def draw_scenario(rng: random.Random) -> Scenario:
     """A small world of one or two tasks that compete for a few numbers."""
     alone = rng.random() < 0.2
     spaces = {code: tuple(range(rng.randint(1, 6))) for code in CODES}
-    requests: list[tuple[int, Generate | Cancel]] = []
+    requests: list[tuple[int, Generate | Cancel | Validate]] = []
     for task in "t" if alone else "tu":
         codes = tuple(rng.sample(CODES, rng.randint(1, 3)))
         first = Generate(task, "a", rng.randint(1, 7), codes, rng.choice(("fail", "partial")))
@@ -130,6 +149,8 @@ def draw_scenario(rng: random.Random) -> Scenario:
     for request in ("c", "d") if rng.random() < 0.2 else ("c",):
         if not alone and rng.random() < 0.5:
             requests.insert(rng.randrange(len(requests) + 1), (1, Cancel("t", request)))
+    if not alone and rng.random() < 0.3:
+        requests.append((rng.randrange(2), Validate("w", "t")))
     return Scenario(
         spaces,
         tuple(requests),
@@ -155,6 +176,8 @@ def walk(
         while world.expect(len(done) < MOST_ACTIONS, "does not come to rest"):
             if choices := world.runnable():
                 scheduled = "run", rng.choice(choices) if rng else choices[0]
+            elif world.letters:
+                scheduled = "replay", 0
             elif scenario.late and not world.later:
                 scheduled, faults = ("later", 0), faults + (rng.randint(0, 3) if rng else 0)
             else:
@@ -162,10 +185,7 @@ def walk(
             if rng and scheduled[0] == "run" and rng.random() < 0.12:
                 scheduled = "commit", rng.randrange(len(world.instances))
                 if faults and rng.random() < 0.5:
-                    fault = rng.choice(
-                        ("crash", "restart", "zombie", "zombie", "lose", "suppress", "compact", "compact")
-                    )
-                    faults, scheduled = faults - 1, (fault, scheduled[1])
+                    faults, scheduled = faults - 1, (rng.choice(FAULTS), scheduled[1])
                 if scheduled[0] == "compact":
                     scheduled = "compact", rng.choice(CODES)
                 if scheduled[0] == "suppress":
