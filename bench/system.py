@@ -81,6 +81,11 @@ class System:
     def _metrics_urls(self) -> list[str]:
         return [self.worker_metrics_url, *(other.metrics_url for other in self.others)]
 
+    def metric(self, sample: str) -> float:
+        """One of the worker's samples, named with its labels; 0 where it has none such."""
+        lines = (line.rpartition(" ") for line in _get(self.worker_metrics_url).splitlines())
+        return next((float(value) for name, _, value in lines if name == sample), 0.0)
+
     async def quiet(self) -> None:
         """Return once the worker has nothing left to do: no step has acknowledged a record for a while."""
         before = None

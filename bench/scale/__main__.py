@@ -16,6 +16,7 @@ from bench.about import about
 from bench.scale.generated import MILLION, generate
 from bench.scale.machine import Machine, machine
 from bench.scale.measured import measure
+from bench.scale.written import write_and_compact
 
 console = Console(stderr=True, highlight=False)
 
@@ -46,6 +47,23 @@ def generated(numbers: int, area_codes: int, shared_buffers: str, out: Path | No
         return [filled, await measure(measured, numbers, loaded, rest[EMPTY])]
 
     _report(run, out, {"shared_buffers": shared_buffers})
+
+
+@scale.command(epilog="\b\nExample:\n  python -m bench.scale written --out written.json\n")
+@click.option("--numbers", type=click.IntRange(MILLION), default=500 * MILLION, show_default=True)
+@click.option("--area-codes", type=click.IntRange(16, 400), default=400, show_default=True, help="The largest.")
+@OUT
+def written(numbers: int, area_codes: int, out: Path | None) -> None:
+    """Write the facts of all numbers, let the worker put them together beside small tasks, then measure."""
+
+    async def run(measured: Machine) -> list[Any]:
+        codes = measured.largest_area_codes()
+        loaded, rest = codes[:area_codes], codes[area_codes:]
+        compacted = await write_and_compact(measured, numbers, loaded, rest[0])
+        measured.stop()
+        return [compacted, await measure(measured, numbers, loaded, rest[EMPTY])]
+
+    _report(run, out)
 
 
 def _report(

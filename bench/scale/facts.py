@@ -24,18 +24,20 @@ TASK = "00000000-0000-5000-8000-000000000000"
 UNACKNOWLEDGED = 2_000
 
 
-async def write_facts(system: System, numbers: int, codes: Sequence[str]) -> None:
-    """Facts of so many numbers over these area codes."""
+async def write_facts(system: System, numbers: int, codes: Sequence[str]) -> int:
+    """Facts of so many numbers over these area codes; how many they are."""
     settings = system.settings
     partitions, topic = installed_partitions(settings), topics.changelog_name(settings.namespace, "ledger")
     async with kafka_producer(settings) as producer:
-        sent = []
+        sent, count = [], 0
         async for code, key, value in facts_of(numbers, codes):
             sent.append(await producer.send(topic, value, key, partition=partition_for(code, partitions)))
+            count += 1
             if len(sent) == UNACKNOWLEDGED:
                 await asyncio.gather(*sent)
                 sent.clear()
         await asyncio.gather(*sent)
+    return count
 
 
 async def facts_of(numbers: int, codes: Sequence[str]) -> AsyncIterator[tuple[str, bytes, bytes]]:

@@ -6,6 +6,8 @@ import numpy as np
 from pyroaring import BitMap
 
 from bench.scale.facts import FACT_NUMBERS, STRIDE, facts_of
+from bench.scale.generated import Generated
+from bench.scale.written import Compacted
 from pipeline.ledger import by_area_code
 
 
@@ -30,3 +32,18 @@ async def test_facts_have_the_size_of_random_ones() -> None:
     [(_, _, fact)] = [one async for one in facts_of(FACT_NUMBERS, ["212"])]
     random = BitMap(np.random.default_rng(1).choice(8_000_000, FACT_NUMBERS, replace=False)).serialize()
     assert abs(len(fact) - len(random)) < len(random) / 10
+
+
+def test_what_was_measured_is_told() -> None:
+    """Sizes, and small tasks with and without compaction beside them."""
+    found = Compacted(1_000, 2.5, 120.0, 30.0, 40.0, [10.0, 20.0], [30.0, 40.0])
+    assert found.lines() == [
+        "1,000 facts, read from the changelog in 2.5 s",
+        "  put together in 30 s, at most a fifth of the worker's time",
+        "  changelog 120 MB before, 40 MB when the broker has compacted it",
+        "  100 numbers: p50 10 ms, p95 20 ms; while it compacts p50 30 ms, p95 40 ms (2 tasks)",
+    ]
+    assert Generated([2.0, 4.0], [10.0, 10.0]).lines()[:2] == [
+        "2 millions through the pipeline, 333,333 numbers a second",
+        "  the last 5 over the first 5: 1.00 x",
+    ]
