@@ -1,4 +1,4 @@
-"""F13: a record with a header whose name is no UTF-8 stops its partition for good; applied by faust_workarounds.
+"""F13: a record with a header whose name is no UTF-8 stops its partition for good.
 
 The broker takes any bytes for a header's name. aiokafka raises UnicodeDecodeError on them at every fetch, and never
 comes past that record. Such a fetch is read once more here, and what is no UTF-8 in a name is written as ``\\xff``.
@@ -11,7 +11,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
 
-class KeptRecords(MemoryRecords):  # type: ignore[misc]
+class KeptRecords(MemoryRecords):
     """What a fetch brought, and its bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -31,7 +31,7 @@ class LenientBytes(bytearray):
         return super().decode(encoding, "backslashreplace")
 
 
-class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+class LenientBatch(_DefaultRecordBatchPy):
     """Reads every header."""
 
     def _maybe_uncompress(self) -> None:
@@ -39,7 +39,7 @@ class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
         self._buffer: bytearray = LenientBytes(self._buffer)
 
 
-class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+class LenientRecords(_MemoryRecordsPy):
     """Batches of records whose headers are all read."""
 
     def next_batch(self, *_: Any) -> Any:
@@ -49,8 +49,8 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
         return LenientBatch(piece)
 
 
-def read_every_header() -> None:
-    """Apply it."""
+def f13_read_every_header() -> None:
+    """F13: read a fetch that raises once more, and spell out what is no UTF-8 in a name."""
 
     def next_record(self: Any) -> Any:
         try:

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer import fetcher
 
-from agents.header_names import read_every_header
+from agents.faust_workarounds.header_names import f13_read_every_header
 from embedded import Kafka
 from numberline.setup.topics import create_topics
 from schemas import topics
@@ -61,7 +61,7 @@ async def test_f13_every_record_is_delivered_once(
     kafka_server: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is no UTF-8 in the name is written as a backslash and its digits."""
-    with_(monkeypatch, read_every_header)
+    with_(monkeypatch, f13_read_every_header)
     assert await read(kafka_server.bootstrap_servers, topic) == [
         (b"before", (("good", b"1"),)),
         (b"second", (("t\\xc3(k", b""),)),

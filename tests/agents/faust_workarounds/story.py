@@ -1,6 +1,6 @@
 """One story of a worker, told twice on a real broker: with our workarounds, and without.
 
-Its chapters are the same; what becomes of each is what tests/agents/test_faust_workarounds.py asserts.
+Its chapters are the same; what becomes of each is what test_story.py asserts.
 """
 
 import contextlib
@@ -52,13 +52,13 @@ class Story:
 
 
 class SmallWorker:
-    """A process of tests.agents.small_worker; its lines are read from a file."""
+    """A process of tests.agents.faust_workarounds.small_worker; its lines are read from a file."""
 
     def __init__(self, configuration: dict[str, Any], directory: Path, run: int) -> None:
         self._output, self.log = directory / f"{run}.out", directory / f"{run}.log"
         with self._output.open("wb") as output, self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.agents.small_worker", json.dumps(configuration)],
+                [sys.executable, "-m", "tests.agents.faust_workarounds.small_worker", json.dumps(configuration)],
                 stdout=output,
                 stderr=log,
             )

@@ -10,7 +10,7 @@ from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from agents.broken_connections import take_closed_for_broken
+from agents.faust_workarounds.broken_connections import f15_take_closed_for_broken
 from embedded import Kafka
 
 
@@ -45,7 +45,7 @@ def test_f15_aiokafkas_own_code_takes_it_for_a_defect(kafka_server: Kafka, resto
 
 def test_f15_a_closed_transport_is_a_broken_connection(kafka_server: Kafka, restored: None) -> None:
     """Which every sender tries again."""
-    take_closed_for_broken()
+    f15_take_closed_for_broken()
     with pytest.raises(KafkaConnectionError, match="broken: unable to perform operation"):
         run(kafka_server)
 
@@ -53,13 +53,13 @@ def test_f15_a_closed_transport_is_a_broken_connection(kafka_server: Kafka, rest
 FAILING_FETCHER = """
 import asyncio, logging
 from aiokafka.consumer.fetcher import Fetcher
-from agents.broken_connections import end_with_the_fetcher
+from agents.faust_workarounds.broken_connections import f15_end_with_the_fetcher
 
 async def fail(self): raise ValueError("unheard of")
 
 logging.basicConfig()
 Fetcher._fetch_requests_routine = fail
-end_with_the_fetcher()
+f15_end_with_the_fetcher()
 asyncio.run(Fetcher._fetch_requests_routine(None))
 """
 

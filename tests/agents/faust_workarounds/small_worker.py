@@ -1,4 +1,4 @@
-"""A worker of one step with our settings, which does what its records say: `python -m tests.agents.small_worker`.
+"""A worker of one step with our settings, which does what its records say: `python -m`, and this module's name.
 
 Its one argument is JSON: settings, and under `without` the workarounds that it is to leave out, so that the
 defects themselves are seen. It prints one JSON line for every record that reaches its step.
@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry
 from agents import faust_workarounds
 from agents.app import _build_app
 from agents.delivery import Delivery, Record, register
+from agents.faust_workarounds import recovery
+from agents.faust_workarounds.fetching import f7_end_when_records_are_gone
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from schemas import topics
@@ -84,9 +86,10 @@ def main(configuration: dict[str, Any]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     (settings.state_dir / "workers" / settings.worker_id).mkdir(parents=True, exist_ok=True)
     if "f7" in without:
-        faust_workarounds._f7_end_when_records_are_gone = lambda: None
+        patches = faust_workarounds.PATCHES
+        faust_workarounds.PATCHES = tuple(one for one in patches if one is not f7_end_when_records_are_gone)
     if "pause" in without:
-        faust_workarounds._pause = lambda consumer, changelogs: asyncio.sleep(0)
+        recovery.pause_changelogs = lambda consumer, changelogs: asyncio.sleep(0)
     faust_workarounds.install()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -1,4 +1,4 @@
-"""F15: a connection that is cut while a request is written stops a consumer for good; applied by faust_workarounds.
+"""F15: a connection that is cut while a request is written stops a consumer for good.
 
 On uvloop, which the worker runs on, writing to a transport that is closed already raises RuntimeError. aiokafka
 takes OSError alone for a lost connection: the task that fetches ends, the consumer stays in its group, and its
@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 log = logging.getLogger(__name__)
 
 
-def take_closed_for_broken() -> None:
+def f15_take_closed_for_broken() -> None:
     """A request on a closed transport fails as any other on a lost connection, and is tried again."""
     send = AIOKafkaConnection.send
 
@@ -30,7 +30,7 @@ def take_closed_for_broken() -> None:
     AIOKafkaConnection.send = send_
 
 
-def end_with_the_fetcher() -> None:
+def f15_end_with_the_fetcher() -> None:
     """Whatever else ends the task that fetches ends the process: nobody would notice."""
     fetch = Fetcher._fetch_requests_routine
 

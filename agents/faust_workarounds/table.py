@@ -1,0 +1,50 @@
+"""The table that keeps facts: F2 and F6."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import faust
+
+
+class Table(faust.Table):
+    """A table of bytes whose writes can be awaited (F2) and whose local store survives a zombie (F6)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sent: list[Awaitable[Any]] = []
+        self.count_bytes: Callable[[float], None] = lambda count: None  # told of what goes to the changelog
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        future = super().send_changelog(*args, **kwargs)
+        self._sent.append(future)
+        return future
+
+    def put(self, key: bytes, value: bytes) -> Awaitable[Any]:
+        """Write; await what is returned for the changelog record, which a commit does not wait for (F2)."""
+        self[key] = value
+        self.count_bytes(len(key) + len(value))
+        return self._sent.pop()
+
+    def remove(self, key: bytes) -> Awaitable[Any]:
+        """Delete; to be awaited likewise."""
+        del self[key]
+        self.count_bytes(len(key))
+        return self._sent.pop()
+
+    def items_with_prefix(self, partition: int, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Key and value of what one partition holds under keys that begin so, in key order, above `after`."""
+        rows = self.data._db_for_partition(partition).iter()
+        rows.seek(max(prefix, after))
+        while rows.valid() and rows.key().startswith(prefix):
+            if rows.key() != after:
+                yield rows.key(), rows.value()
+            rows.next()
+
+    def _on_changelog_sent(self, future: Any) -> None:
+        # F6: Faust takes the offset of its own record for "everything below is in the local store". After a
+        # pause longer than the session another worker has written in between, and recovery would skip those
+        # records for good. Advance only over an unbroken run of our own.
+        sent = future.result()
+        last = self.data.persisted_offset(sent.topic_partition)
+        if sent.offset == (-1 if last is None else last) + 1:
+            self.data.set_persisted_offset(sent.topic_partition, sent.offset)
