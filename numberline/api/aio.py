@@ -10,7 +10,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from numberline.api.calls import Call, Lines, Watching, checked, get, pause, post, user_of
+from numberline.api.calls import ApiError, Call, Lines, Watching, checked, get, pause, post, user_of
 from numberline.api.types import Number, Submitted, Task, read
 
 TIMEOUT_SECONDS = 30.0
@@ -125,7 +125,7 @@ class AsyncClient:
                     async for text in socket:
                         attempt = 0
                         if watching.take(text):
-                            task = await self.task(task_id)
+                            task = await self._answered(task_id)
                             yield task
                             if task.ended:
                                 return
@@ -133,10 +133,23 @@ class AsyncClient:
                 pass
             attempt += 1
             await asyncio.sleep(pause(min(attempt, 4), None) or 0)
-            task = await self.task(task_id)  # raises where nobody may watch it any more
+            task = await self._answered(task_id)  # raises where nobody may watch it any more
             if task.ended:
                 yield task
                 return
+
+    async def _answered(self, task_id: str) -> Task:
+        """The task; a busy installation may know it a moment after its request is acknowledged."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self.task(task_id)
+            except ApiError as error:
+                seconds = pause(attempt, None)
+                if error.code != "unknown_task" or seconds is None:
+                    raise
+            await asyncio.sleep(seconds)
 
     async def wait(self, task_id: str) -> Task:
         """The task, once it has ended."""

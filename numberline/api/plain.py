@@ -10,7 +10,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from numberline.api.calls import Call, Lines, Watching, checked, get, pause, post, user_of
+from numberline.api.calls import ApiError, Call, Lines, Watching, checked, get, pause, post, user_of
 from numberline.api.types import Number, Submitted, Task, read
 
 TIMEOUT_SECONDS = 30.0
@@ -122,7 +122,7 @@ class Client:
                     for text in socket:
                         attempt = 0
                         if watching.take(text):
-                            task = self.task(task_id)
+                            task = self._answered(task_id)
                             yield task
                             if task.ended:
                                 return
@@ -130,10 +130,23 @@ class Client:
                 pass
             attempt += 1
             time.sleep(pause(min(attempt, 4), None) or 0)
-            task = self.task(task_id)  # raises where nobody may watch it any more
+            task = self._answered(task_id)  # raises where nobody may watch it any more
             if task.ended:
                 yield task
                 return
+
+    def _answered(self, task_id: str) -> Task:
+        """The task; a busy installation may know it a moment after its request is acknowledged."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self.task(task_id)
+            except ApiError as error:
+                seconds = pause(attempt, None)
+                if error.code != "unknown_task" or seconds is None:
+                    raise
+            time.sleep(seconds)
 
     def wait(self, task_id: str) -> Task:
         """The task, once it has ended."""

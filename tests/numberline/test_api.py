@@ -166,6 +166,31 @@ def test_only_what_may_pass_is_tried_again() -> None:
     assert 0 < (pause(4, httpx.Response(503)) or 0) <= 4.0
 
 
+@pytest.mark.parametrize(("unknown", "known"), [(2, True), (5, False)])
+def test_a_task_that_no_worker_has_answered_yet_is_asked_for_again(
+    unknown: int, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its request is acknowledged, and a busy installation may hear of it later; five times, as ever."""
+    pauses: list[float] = []
+    asked: list[str] = []
+
+    def task(_: Client, task_id: str) -> str:
+        asked.append(task_id)
+        if len(asked) <= unknown:
+            raise ApiError(404, "unknown_task", "you have no such task", [])
+        return "the task"
+
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(Client, "task", task)
+    with Client("http://127.0.0.1:1", "a.e30.c") as client:
+        if known:
+            assert client._answered("t-1") == "the task"  # type: ignore[comparison-overlap]
+        else:
+            with pytest.raises(ApiError, match="you have no such task"):
+                client._answered("t-1")
+    assert len(pauses) == min(unknown, 4)
+
+
 def test_lines_of_an_export_are_whole_however_it_is_cut() -> None:
     """Half a line is kept back, and comes again after a cut."""
     lines = Lines()
