@@ -19,13 +19,13 @@ from agents.enrich import Enrich
 from agents.fittings import Fittings
 from agents.fold import Fold
 from agents.handoff import Handoff, settle_before_last_commits
-from agents.held import Versions
 from agents.intake import Intake
 from agents.judge import Judge
 from agents.lookup import TURN_SECONDS, Lookup
 from agents.lookups.facts import LookupFacts
 from agents.lookups.provider import load_provider
 from agents.owned import tell_at_rebalances
+from agents.prefix_versions import Versions
 from agents.prefixes import Load, Prefixes
 from agents.producers import StepProducer
 from agents.project import Projection

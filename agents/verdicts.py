@@ -8,7 +8,8 @@ from psycopg.types.json import Jsonb
 
 from agents.database import Connection, Database
 from agents.delivery import pure
-from agents.held import Versions, held_numbers
+from agents.held import held_numbers
+from agents.prefix_versions import Versions
 from agents.tally import OF_BATCHES, OF_NUMBERS, recounted
 from pipeline.errors import BatchImpossible
 from pipeline.judge import COUNTRY, JudgedNumber, judge_held

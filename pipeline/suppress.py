@@ -72,10 +72,6 @@ class Suppressions:
         own = self.by_user.get(user_id)
         return self.everybody if own is None else self.everybody | own
 
-    def hide(self, number: int, user_id: str) -> bool:
-        """Whether a number is suppressed for a user."""
-        return number in self.everybody or number in self.by_user.get(user_id, ())
-
 
 Lists = Mapping[tuple[str | None, int], BitMap]  # owner, None for everybody, and area code
 ListChange = tuple[str | None, bool, int, bytes]  # owner, whether removed, area code, its numbers serialized
