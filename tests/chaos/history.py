@@ -1,10 +1,13 @@
 """A history in which all is well: one task of 3 numbers in two batches, and one broken request."""
 
+from dataclasses import replace
+
 import numpy as np
 from pyroaring import BitMap
 
 from chaos.history import LEDGER, Entry, Heard, History, StoredBatch, TaskRow, e164_numbers
 from schemas import codec, events
+from tests.samples import RUNNING
 
 TASK, OTHER = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 BATCHES = {0: (1_000, 1_001), 1: (2_000,)}
@@ -28,30 +31,17 @@ def stored(batch: int, count: int) -> events.BatchStored:
 
 def progress(sequence: int, status: str, succeeded: int) -> events.TaskProgress:
     """What coordinate says."""
-    return events.TaskProgress(
+    return replace(
+        RUNNING,
         task_id=TASK,
         user_id="ada",
         sequence=sequence,
         event="progress" if status == "running" else status,
-        request_id="r",
-        project_id=None,
-        task_name=None,
-        type="generate",
         status=status,
         quantity=3,
         processed_items=succeeded,
         succeeded=succeeded,
-        failed_items=0,
-        batches_done=0,
         batches_total=2,
-        current_step="generating",
-        created_at=1,
-        started_at=1,
-        updated_at=1,
-        completed_at=None,
-        estimated_completion=None,
-        result=None,
-        error=None,
     )
 
 

@@ -22,7 +22,8 @@ from pipeline.errors import Unavailable
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 from schemas.events import Audited, RequestRejected, TaskProgress
-from tests.gateway.events import CREATED, RULES, token
+from tests.gateway.events import RULES, token
+from tests.samples import CREATED
 
 PATIENCE_SECONDS = 20.0
 NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")

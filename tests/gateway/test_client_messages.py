@@ -14,7 +14,7 @@ from gateway.client_messages import (
     UnsubscribeTask,
     parse,
 )
-from tests.gateway.events import TASK
+from tests.samples import TASK
 
 TYPES = "must be one of authenticate, ping, get_active_tasks, subscribe_task, unsubscribe_task, resume"
 UUID = "must be the task's id, a lower-case UUID"

@@ -9,8 +9,9 @@ import pytest
 from gateway import messages, sender
 from pipeline.views import task_view
 from schemas.events import TaskError, TaskProgress
-from tests.gateway.events import OTHER_TASK, TASK, ended, progressed, rejected, started
+from tests.gateway.events import OTHER_TASK, ended, progressed, rejected, started
 from tests.gateway.harness import Client, Gateway, connected, position, running_gateway
+from tests.samples import TASK
 
 UNKNOWN = "0f6b2a4e-0000-5000-8000-00000000000f"
 

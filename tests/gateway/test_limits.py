@@ -8,8 +8,9 @@ import pytest
 
 from gateway.limits import Bucket, LimitReached, Limits
 from pipeline.settings import Settings
-from tests.gateway.events import OTHER_TASK, TASK, started, token
+from tests.gateway.events import OTHER_TASK, started, token
 from tests.gateway.harness import PATIENCE_SECONDS, Client, Gateway, connected, opened, running_gateway
+from tests.samples import TASK
 
 
 def test_a_bucket_gives_so_many_at_once_and_as_many_again_within_a_minute() -> None:

@@ -9,7 +9,8 @@ from gateway import messages
 from gateway.positions import Position
 from pipeline.views import task_view
 from schemas.events import RequestRejected, TaskProgress
-from tests.gateway.events import CREATED, OTHER_TASK, TASK, ended, progressed, rejected, started
+from tests.gateway.events import OTHER_TASK, ended, progressed, rejected, started
+from tests.samples import CREATED, TASK
 
 AT = Position(3, 17, 0xCAFE)
 HEAD = {"task_id": TASK, "task_name": "spring", "request_id": "r-1", "position": "3-17-0000cafe"}

@@ -1,7 +1,8 @@
 """What a gateway remembers of tasks."""
 
 from gateway.tasks import DAY_MS, DAYS_KEPT, TaskMemory
-from tests.gateway.events import CREATED, OTHER_TASK, TASK, ended, progressed, started
+from tests.gateway.events import OTHER_TASK, ended, progressed, started
+from tests.samples import CREATED, TASK
 
 
 def test_active_tasks_are_kept_by_user_in_their_newest_state() -> None:

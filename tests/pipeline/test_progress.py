@@ -10,31 +10,19 @@ from pipeline.coordinate import decide
 from pipeline.task import Task
 from schemas.events import GenerationResult, TaskError, TaskEvent, TaskProgress
 from tests.pipeline.data import CANCEL, REFUSED, SUBMITTED, failed, stored, submitted
+from tests.samples import RUNNING
 
-STARTED = TaskProgress(
+STARTED = replace(
+    RUNNING,
     task_id="task",
-    user_id="ann",
-    sequence=1,
-    event="started",
     request_id="first",
     project_id="project",
     task_name="name",
-    type="generate",
-    status="running",
     quantity=1000,
-    processed_items=0,
-    succeeded=0,
-    failed_items=0,
-    batches_done=0,
     batches_total=4,
-    current_step="generating",
     created_at=900,
     started_at=1000,
     updated_at=1000,
-    completed_at=None,
-    estimated_completion=None,
-    result=None,
-    error=None,
 )
 
 

@@ -5,37 +5,24 @@ from dataclasses import replace
 import pytest
 
 from pipeline.views import percentage, rfc3339, task_view
-from schemas.events import GenerationResult, TaskError, TaskProgress
+from schemas.events import GenerationResult, TaskError
+from tests.samples import RUNNING
 
-RUNNING = TaskProgress(
-    task_id="0f6b2a4e-0000-5000-8000-000000000001",
-    user_id="ann",
+HALF_WAY = replace(
+    RUNNING,
     sequence=4,
     event="progress",
-    request_id="r-1",
     project_id=None,
-    task_name="spring",
-    type="generate",
-    status="running",
-    quantity=3000,
     processed_items=1000,
     succeeded=1000,
-    failed_items=0,
     batches_done=1,
-    batches_total=3,
-    current_step="generating",
-    created_at=1_767_225_600_000,
-    started_at=1_767_225_600_005,
     updated_at=1_767_225_601_000,
-    completed_at=None,
     estimated_completion=1_767_225_603_250,
-    result=None,
-    error=None,
 )
 
 
 def test_a_running_task_has_every_field_of_the_contract() -> None:
-    assert task_view(RUNNING) == {
+    assert task_view(HALF_WAY) == {
         "task_id": "0f6b2a4e-0000-5000-8000-000000000001",
         "request_id": "r-1",
         "user_id": "ann",
@@ -62,7 +49,7 @@ def test_a_running_task_has_every_field_of_the_contract() -> None:
 
 def test_an_ended_task_has_its_result_and_its_error_with_details_decoded() -> None:
     failed = replace(
-        RUNNING,
+        HALF_WAY,
         status="failed",
         completed_at=1_767_225_601_000,
         result=GenerationResult(1000, {"415": 1000}, 1, 7),
@@ -84,7 +71,7 @@ def test_an_ended_task_has_its_result_and_its_error_with_details_decoded() -> No
     [(0, 3, 0), (1, 3, 33.33), (2, 3, 66.66), (999_999, 1_000_000, 99.99), (3, 3, 100), (0, 0, 0)],
 )
 def test_progress_is_100_only_when_all_is_there(processed: int, quantity: int, shown: float) -> None:
-    assert percentage(replace(RUNNING, processed_items=processed, quantity=quantity)) == shown
+    assert percentage(replace(HALF_WAY, processed_items=processed, quantity=quantity)) == shown
 
 
 @pytest.mark.parametrize(
