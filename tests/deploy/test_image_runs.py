@@ -18,7 +18,7 @@ from tests.deploy.test_compose import SERVICES
 from tests.processes import wait_until
 
 PORTS = {"worker": "9101", "gateway": "6161"}  # that the health checks of compose ask
-MOST_MEGABYTES = 400  # of all that is installed, compiled too; measured: see deploy/README.md
+MOST_MEGABYTES = 400  # of all that is installed, compiled to bytecode too
 
 
 @pytest.fixture(scope="module")
