@@ -38,6 +38,7 @@ from pipeline.dead_letters import Limit
 from pipeline.kafka_security import security_options
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings, heartbeat_seconds
+from pipeline.tracing import Tracing
 from schemas import topics
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ WRITE_SECONDS = 2.0  # what the end of a lookup takes beside the call itself
 
 
 def build_worker(
-    settings: Settings, partitions: int, metrics: WorkerMetrics, readiness: Readiness, fittings: Fittings
+    settings: Settings,
+    partitions: int,
+    metrics: WorkerMetrics,
+    readiness: Readiness,
+    fittings: Fittings,
+    tracing: Tracing,
 ) -> Any:
     """The Faust application of a worker with all steps. partitions: the installation's one count."""
     faust_workarounds.install()
@@ -74,6 +80,7 @@ def build_worker(
             producers[-1],
             limit,
             handoffs,
+            tracing,
         )
 
     async def connect() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from pipeline import log_context
 from pipeline.capacity import Capacity
 from pipeline.catalogue_log import CatalogueLog
 from pipeline.metrics import WorkerMetrics
@@ -63,7 +64,8 @@ class CatalogueReader:
                 batches = await consumer.getmany(timeout_ms=1000)
                 for records in batches.values():
                     for record in records:
-                        self._take(record.value)
+                        with log_context.at_work("catalogue", record):
+                            self._take(record.value)
                 for partition, end in list(behind.items()):
                     if await consumer.position(partition) >= end:
                         del behind[partition]
@@ -78,7 +80,7 @@ class CatalogueReader:
         try:
             self._log.take(value)
         except codec.CodecError as error:
-            log.error("the topics prefixes and usage hold a record that cannot be read: %s", error)
+            log.error("a record cannot be read, and is left out: %s", error)
 
     def _advance(self) -> None:
         if self._log.advance():

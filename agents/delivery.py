@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from os import _exit
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from pipeline.errors import (
 )
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import variable
+from pipeline.tracing import OFF, Tracing
 from schemas import codec, events, topics
 from schemas.partitions import partition_for
 
@@ -65,13 +66,14 @@ class Record:
         return dict(self.headers).get(name)
 
     def event(self, *kinds: type[T]) -> T:
-        """Its value as an event of one of these kinds.  Raises Unreadable."""
+        """Its value as an event of one of these kinds, which the log says the task of.  Raises Unreadable."""
         try:
             event = codec.decode(self.value or b"")
         except codec.CodecError as error:
             raise Unreadable(str(error)) from error
         if not isinstance(event, kinds):
             raise Unreadable(f"{type(event).__name__} does not belong on {self.topic}")
+        log_context.know_task(getattr(event, "task_id", None))
         return event
 
 
@@ -120,11 +122,12 @@ class Delivery:
         producer: StepProducer | None = None,
         limit: Limit | None = None,
         handoffs: Mapping[topics.Topic, Handoff] = MappingProxyType({}),
+        tracing: Tracing = OFF,
     ) -> None:
         self._app, self._producer, self._handoffs = app, producer, handoffs
         self._namespace, self._partitions = namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
-        self._limit = limit
+        self._limit, self._tracing = limit, tracing
         self._processed, self._seconds = cache(metrics.records.labels), cache(metrics.step_seconds.labels)
 
     async def within_deadline(self, awaitable: Awaitable[T], awaited: str) -> T:
@@ -141,7 +144,7 @@ class Delivery:
 
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
         producer = self._producer or self._app.producer
-        addressed = [(message, *self._address(message)) for message in messages]
+        addressed = [(message, *self._address(message)) for message in self._traced(messages)]
         offered = self._handed_over(addressed)
         if any(offered):
             await asyncio.sleep(0)  # the next step goes first, so that its messages travel with these
@@ -153,6 +156,15 @@ class Delivery:
             if one is not None:
                 handoff, record = one
                 handoff.placed(record, written.offset)
+
+    def _traced(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """With the context of the span that sends them; a dead letter stays the record that it is of."""
+        if not (context := self._tracing.headers()):
+            return messages
+        return [
+            message if message.topic is topics.DEADLETTERS else replace(message, headers=message.headers + context)
+            for message in messages
+        ]
 
     def _address(self, message: Outgoing) -> tuple[str, int]:
         """Topic name and partition."""
@@ -179,16 +191,21 @@ class Delivery:
 
     async def process(self, name: str, step: Step, record: Record) -> None:
         """Run a step on one record. When this returns, the record may be acknowledged."""
-        try:
-            await self.attempt(name, step, record)
-        except RecordError as error:
-            await self._give_up(name, record, error)
-            self._processed(name).inc()
+        with self._tracing.processing(log_context.begin(name, record)) as span:
+            try:
+                await self._run(name, step, record)
+            except RecordError as error:
+                span.failed(error)
+                await self._give_up(name, record, error)
+                self._processed(name).inc()
 
     async def attempt(self, name: str, step: Step, record: Record) -> None:
         """Run a step on one record, and count it if it succeeds.  Raises what the step raises."""
+        with self._tracing.processing(log_context.begin(name, record)):
+            await self._run(name, step, record)
+
+    async def _run(self, name: str, step: Step, record: Record) -> None:
         started = time.perf_counter()
-        log_context.CURRENT.set((name, record))
         await step(record)
         self._processed(name).inc()
         self._seconds(name).observe(time.perf_counter() - started)

@@ -6,7 +6,7 @@ from agents.delivery import Delivery, Outgoing, Record, audit_message, pure, tas
 from agents.held import held_batches
 from agents.quotas import Quotas
 from agents.suppressed import last_change
-from pipeline import audit
+from pipeline import audit, log_context
 from pipeline.intake import Named, read_request, refusal, request_type, submitted, with_quota
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
@@ -53,6 +53,7 @@ class Intake:
             named, quota = await self._named(request), await self._quotas.of(request.user_id)
             with pure(RequestInvalid):
                 event = submitted(read, request, capacity, self._window, self._fictional_only, named)
+                log_context.know_task(event.task_id)
             if not isinstance(event, events.CancelRequested):
                 event = with_quota(read, event, quota)
         except RequestInvalid as invalid:
@@ -91,6 +92,7 @@ class Intake:
     def _told(self, record: Record, invalid: RequestInvalid, caller: str | None) -> list[Outgoing]:
         with pure():
             refused = refusal(as_read(record), invalid)
+            log_context.know_task(refused.task_id if refused else None)
         if refused and caller in (None, refused.user_id):
             return [task_event(refused)]
         return [_kept(record, invalid)]

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from agents.database import Database
 from agents.delivery import Delivery, Record, pure
+from pipeline import log_context
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, heartbeat_seconds
 from pipeline.views import result_view
@@ -75,6 +76,7 @@ class Projection:
             while True:
                 await self._take(await consumer.getmany(timeout_ms=1000, max_records=MOST_RECORDS))
                 if self._newest or self._audited:
+                    log_context.end()
                     await self._delivery.within_deadline(self._write(), "commit of PostgreSQL")
                     self._newest.clear()
                     self._audited.clear()
@@ -95,6 +97,7 @@ class Projection:
         with pure():
             event = codec.decode(record.value or b"")
         if isinstance(event, events.TaskProgress):
+            log_context.know_task(event.task_id)
             known = self._newest.get(event.task_id)
             if known is None or known.sequence < event.sequence:
                 self._newest[event.task_id] = event

@@ -18,9 +18,10 @@ from agents.table_files import watch_tables
 from pipeline.errors import NeedsPerson
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
+from pipeline.tracing import OFF, Tracing
 
 
-def run_worker(settings: Settings, migration: str, fit: Fit = product) -> None:
+def run_worker(settings: Settings, migration: str, fit: Fit = product, tracing: Tracing = OFF) -> None:
     """Work until SIGTERM or SIGINT (exit 0) or until something fails (exit 1).  Raises NeedsPerson.
 
     migration: the tables must have gone through it. fit: what the worker is put together from.
@@ -39,7 +40,7 @@ def run_worker(settings: Settings, migration: str, fit: Fit = product) -> None:
     metrics = WorkerMetrics(registry)
     metrics.build.info({"version": version("numberline"), "process": "worker"})
     watch_tables(metrics, directory)
-    app = build_worker(settings, partitions, metrics, readiness, fit(registry))
+    app = build_worker(settings, partitions, metrics, readiness, fit(registry), tracing)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )

@@ -12,10 +12,13 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from gateway.consumer import FETCH_WAIT_MS, KAFKA_AWAY_RETRY_MS, stop
 from gateway.hub import Hub
 from gateway.positions import Position
-from pipeline.errors import NeedsPerson, NumberlineError, Unavailable
+from pipeline import log_context
+from pipeline.errors import NeedsPerson, NumberlineError, Unavailable, Unreadable
 from pipeline.kafka_security import security_options
+from pipeline.log_context import Work
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
+from pipeline.tracing import OFF, Span, Tracing
 from schemas import codec, topics
 from schemas.events import RequestRejected, TaskProgress
 
@@ -44,11 +47,11 @@ class _TopicMissing(Exception):
 class Feed:
     """Reads for ever. waiting_for: why clients cannot be served yet; None once it has caught up."""
 
-    def __init__(self, settings: Settings, hub: Hub, metrics: GatewayMetrics) -> None:
+    def __init__(self, settings: Settings, hub: Hub, metrics: GatewayMetrics, tracing: Tracing = OFF) -> None:
         self._bootstrap_servers = settings.kafka_bootstrap_servers
         self._security = security_options(settings)
         self._topic = topics.topic_name(settings.namespace, topics.PROGRESS)
-        self._hub, self._metrics = hub, metrics
+        self._hub, self._metrics, self._tracing = hub, metrics, tracing
         self._consumer: AIOKafkaConsumer | None = None
         self.waiting_for: str | None = "Kafka has not answered yet"
 
@@ -135,35 +138,45 @@ class Feed:
                 log.info("read %s: %d tasks are active", self._topic, self._hub.tasks.active_count)
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 for record in records:
-                    outcome = self._take(record)
+                    with log_context.at_work("tell", record) as work:
+                        outcome = self._told(work, record)
                     self._metrics.progress_records.labels(outcome).inc()
                     taken += 1
                     if taken % RECORDS_A_TURN == 0:
                         await asyncio.sleep(0)
             self._metrics.active_tasks.set(self._hub.tasks.active_count)
 
-    def _take(self, record: ConsumerRecord) -> str:
-        """Publish a record; one that cannot be read says so in the log and is left out."""
+    def _told(self, work: Work, record: ConsumerRecord) -> str:
+        """Publish a record; one that cannot be read says so in the log and is left out.
+
+        What the topic holds at the start was told before, and leaves no span.
+        """
+        tracing = self._tracing if self.waiting_for is None else OFF
+        with tracing.processing(work) as span:
+            return self._take(record, span)
+
+    def _take(self, record: ConsumerRecord, span: Span) -> str:
         position = Position.of(record.partition, record.offset, record.value)
         try:
             event = codec.decode(record.value or b"")
             if not isinstance(event, TaskProgress | RequestRejected):
-                return self._leave_out(record, position, f"is a {type(event).__name__}, which belongs elsewhere")
+                raise Unreadable(f"a {type(event).__name__} belongs elsewhere")
+            log_context.know_task(event.task_id)
             outcome = self._hub.publish(event, record.timestamp, position)
-        except codec.CodecError as error:
-            return self._leave_out(record, position, f"cannot be read: {error}")
         except (NeedsPerson, Unavailable):  # of a newer release; nobody knows yet what it says
             raise
         except Exception as error:  # a property of this one record: the next must not suffer
-            return self._leave_out(record, position, f"cannot be told: {error!r}")
+            span.failed(error)
+            place = f"{self._topic} partition {record.partition} offset {record.offset}"
+            if isinstance(error, codec.CodecError | Unreadable):
+                log.error("%s cannot be read: %s", place, error)
+            else:
+                log.error("%s cannot be told: %r", place, error)
+            self._hub.skip(position)
+            return "unreadable"
         if self.waiting_for is None:
             self._metrics.fan_out_seconds.observe(max(0.0, time.time() - record.timestamp / 1000))
         return outcome
-
-    def _leave_out(self, record: ConsumerRecord, position: Position, why: str) -> str:
-        log.error("%s partition %d offset %d %s", self._topic, record.partition, record.offset, why)
-        self._hub.skip(position)
-        return "unreadable"
 
 
 async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -25,6 +25,7 @@ from gateway.origins import Origins
 from gateway.server import GatewayServer, port_refused
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
+from pipeline.tracing import OFF, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,10 @@ class Ports:
 Ready = Callable[[Ports], None]
 
 
-def run(settings: Settings, *, ready: Ready | None = None) -> None:
+def run(settings: Settings, *, ready: Ready | None = None, tracing: Tracing = OFF) -> None:
     """Serve until SIGTERM or SIGINT, as `serve` does.  Raises what `serve` raises."""
     _allow_files()
-    asyncio.run(_serve_until_signalled(settings, ready))
+    asyncio.run(_serve_until_signalled(settings, ready, tracing))
 
 
 def _allow_files() -> None:
@@ -56,8 +57,8 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve_until_signalled(settings: Settings, ready: Ready | None) -> None:
-    serving = asyncio.create_task(serve(settings, ready=ready))
+async def _serve_until_signalled(settings: Settings, ready: Ready | None, tracing: Tracing) -> None:
+    serving = asyncio.create_task(serve(settings, ready=ready, tracing=tracing))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     with contextlib.suppress(asyncio.CancelledError):
@@ -65,7 +66,7 @@ async def _serve_until_signalled(settings: Settings, ready: Ready | None) -> Non
     log.info("the gateway has ended")
 
 
-async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
+async def serve(settings: Settings, *, ready: Ready | None = None, tracing: Tracing = OFF) -> None:
     """Serve until cancelled; then every client is told 1001, within 2 s.
 
     ready: told the ports once they are open; `/readyz` says when clients are served.
@@ -78,9 +79,9 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     metrics = GatewayMetrics(registry)
     metrics.build.info({"version": version("numberline"), "process": "gateway"})
     hub = Hub()
-    feed, archive = Feed(settings, hub, metrics), Archive(settings, hub.history)
+    feed, archive = Feed(settings, hub, metrics, tracing), Archive(settings, hub.history)
     origins = Origins(settings)
-    services = build_services(settings, hub, metrics, authenticator)
+    services = build_services(settings, hub, metrics, authenticator, tracing)
     health = Health({"Kafka": feed.check, "PostgreSQL": services.database.check})
     server = GatewayServer(
         settings,
@@ -98,7 +99,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         metrics_port = stack.enter_context(_metrics_port(settings, registry))
         stack.push_async_callback(archive.close)
         services.gateway_port = gateway_port = await stack.enter_async_context(server.listening())
-        http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services)))
+        http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services, tracing)))
         origins.serve_page(http_port)
         host = settings.host
         log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)

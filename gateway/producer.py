@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from pipeline import log_context
 from pipeline.errors import Unavailable
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings
 from pipeline.tokens import TokenRules, sign
+from pipeline.tracing import OFF, Tracing
 from schemas import codec, topics
 from schemas.events import Audited
 from schemas.requests import Request
@@ -27,18 +29,20 @@ STOP_SECONDS = 0.5
 class GatewayProducer:
     """One producer for all that a gateway sends. It connects at its first use: a gateway starts without Kafka."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, tracing: Tracing = OFF) -> None:
+        self._settings, self._tracing = settings, tracing
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
-    async def send(self, request: Request) -> None:
-        """Return when the broker has acknowledged the request.  Raises Unavailable.
+    async def send(self, request: Request, task: str) -> None:
+        """Return when the broker has acknowledged the request about a task.  Raises Unavailable.
 
         Where the installation asks for signed requests the gateway signs it: it has checked whose it is.
         """
         body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
-        await self._send(topics.REQUESTS, body, request.user_id, self._headers(request, body))
+        with log_context.at_work("submit", log_context.Unsent(self._name(topics.REQUESTS))):
+            log_context.know_task(task)
+            await self._send(topics.REQUESTS, body, request.user_id, self._headers(request, body))
 
     async def record(self, event: Audited) -> None:
         """Return when the broker has acknowledged an audit record.  Raises Unavailable."""
@@ -47,14 +51,17 @@ class GatewayProducer:
     async def _send(
         self, topic: topics.Topic, value: bytes, key: str, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
-        name = topics.topic_name(self._settings.namespace, topic)
+        name, headers = self._name(topic), [*headers, *self._tracing.headers()]
         try:
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
                 producer = await self._started()
-                await producer.send_and_wait(name, value, key.encode(), headers=list(headers))
+                await producer.send_and_wait(name, value, key.encode(), headers=headers)
         except (KafkaError, TimeoutError) as error:
             log.warning("a record of %s was not acknowledged: %r", name, error)
             raise Unavailable("acknowledgement of Kafka", ACKNOWLEDGE_SECONDS) from error
+
+    def _name(self, topic: topics.Topic) -> str:
+        return topics.topic_name(self._settings.namespace, topic)
 
     def _headers(self, request: Request, body: bytes) -> list[tuple[str, bytes]]:
         if self._settings.auth_requests == "off":

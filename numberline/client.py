@@ -17,6 +17,7 @@ from pipeline.errors import SettingsInvalid
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 from pipeline.tokens import TokenRules, sign
+from pipeline.tracing import OFF, Tracing
 from schemas import topics
 from schemas.requests import Request
 
@@ -29,20 +30,26 @@ class Client:
     """One user's connection: requests go out on Kafka, answers come in on the WebSocket, in order."""
 
     def __init__(
-        self, settings: Settings, user_id: str, producer: AIOKafkaProducer, socket: ClientConnection
+        self,
+        settings: Settings,
+        user_id: str,
+        producer: AIOKafkaProducer,
+        socket: ClientConnection,
+        tracing: Tracing,
     ) -> None:
         self._settings, self._user_id, self._producer, self._socket = settings, user_id, producer, socket
+        self._tracing = tracing
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, settings: Settings, user_id: str) -> AsyncIterator[Self]:
+    async def connected(cls, settings: Settings, user_id: str, tracing: Tracing = OFF) -> AsyncIterator[Self]:
         """A client that hears of every task submitted from now on.  Raises NotReachable."""
         async with kafka_producer(settings) as producer, _gateway(settings, user_id) as socket:
-            yield cls(settings, user_id, producer, socket)
+            yield cls(settings, user_id, producer, socket, tracing)
 
     async def submit(self, request: Request) -> None:
         """Send a request; returns when the broker has acknowledged it."""
-        await submit(self._settings, self._producer, request)
+        await submit(self._settings, self._producer, request, self._tracing)
 
     async def resume(self, position: str) -> None:
         """Ask for all that came after a position that a message had."""
@@ -118,10 +125,10 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request) -> None:
+async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request, tracing: Tracing = OFF) -> None:
     """Send a request, authorized where the installation asks for that; returns when it is acknowledged."""
     body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
-    headers = []
+    headers = list(tracing.headers())
     if settings.auth_requests == "required":
         token = sign(signing_rules(settings), request.user_id, time.time(), body=body)
         headers.append(("authorization", f"Bearer {token}".encode()))

@@ -214,6 +214,9 @@ class Settings(BaseSettings):
     http_database_connections: int = _setting(
         4, "PostgreSQL connections that a gateway reads by, 1 to 32", ge=1, le=32
     )
+    tracing: Literal["off", "otlp"] = _setting(
+        "off", "whether requests are traced: off, or otlp, to where the standard OTEL_ variables say"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "debug, info, warning or error")
     log_format: Literal["console", "json"] = _setting(
         "console", "how worker and gateway log: console, for people, or json, one object a line"

@@ -34,6 +34,7 @@ HOMES = {
     "jwt": {"pipeline.tokens", "pipeline.keys", "gateway.key_source"},
     "mode": {"agents"},
     "numpy": {"pipeline", "agents", "gateway", "numberline"},
+    "opentelemetry": {"pipeline.spans", "numberline.tracing"},
     "orjson": {"pipeline.lists", "gateway"},
     "phonenumbers": {"pipeline.notation"},
     "prometheus_client": {"pipeline.metrics", "agents", "gateway"},

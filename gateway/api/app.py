@@ -27,6 +27,7 @@ from gateway.suppressed import SuppressedReader
 from pipeline.errors import SettingsInvalid
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
+from pipeline.tracing import OFF, Tracing
 
 VERSION = "1"
 ABOUT = """Ask for North American phone numbers, watch them come, and read them.
@@ -41,7 +42,9 @@ SECURITY_HEADERS = (
 )
 
 
-def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authenticator: Authenticator) -> Services:
+def build_services(
+    settings: Settings, hub: Hub, metrics: GatewayMetrics, authenticator: Authenticator, tracing: Tracing = OFF
+) -> Services:
     """What the API uses; nothing is connected before its first use.
 
     Raises SettingsInvalid where requests must be signed and there is no secret to sign them by.
@@ -49,7 +52,7 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
     if settings.auth_requests == "required" and settings.auth_secret is None:
         text = f"must be set where {variable('auth_requests')} is required: the gateway signs its users' requests"
         raise SettingsInvalid({variable("auth_secret"): text})
-    producer = GatewayProducer(settings)
+    producer = GatewayProducer(settings, tracing)
     database = Database(settings.database_url.get_secret_value(), settings.http_database_connections)
     metrics.watch_pool(database.stats)
     return Services(
@@ -70,8 +73,8 @@ def build_services(settings: Settings, hub: Hub, metrics: GatewayMetrics, authen
     )
 
 
-def build_app(services: Services) -> FastAPI:
-    """The ASGI application of one gateway."""
+def build_app(services: Services, tracing: Tracing = OFF) -> FastAPI:
+    """The ASGI application of one gateway. The spans of its calls are the framework's own."""
     app = FastAPI(
         title="numberline",
         version=VERSION,
@@ -80,6 +83,14 @@ def build_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        telemetry={
+            "tracer_provider": tracing.provider,
+            "tracing": tracing.provider is not None,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
     )
     app.state.services = services
     for part in (generate, validate, tasks, verdicts, numbers, statistics, capacity, upload, page):
@@ -92,7 +103,7 @@ def build_app(services: Services) -> FastAPI:
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "traceparent", "tracestate"],
             expose_headers=EXPOSED_HEADERS,
             max_age=600,
         )

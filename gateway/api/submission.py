@@ -53,7 +53,7 @@ class Submissions:
             _answers_cancel if isinstance(request, CancelRequest) else _answers_first(self._hub, request, task)
         )
         async with first_answer(self._hub, request.user_id, task, request.request_id, answers) as answer:
-            await self._producer.send(request)
+            await self._producer.send(request, task)
             if again:
                 return self._hub.tasks.newest(request.user_id, task)
             first = await within(ANSWER_SECONDS, answer)

@@ -63,22 +63,26 @@ def worker() -> None:
     """
     from agents.run import run_worker
     from numberline.setup.newest import newest_migration
+    from numberline.tracing import tracing
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
     codec.look_up_by(registered(settings.database_url.get_secret_value()))
-    run_worker(settings, newest_migration())
+    with tracing(settings, "worker") as spans:
+        run_worker(settings, newest_migration(), tracing=spans)
 
 
 @click.command()
 def gateway() -> None:
     """Run one WebSocket gateway; it keeps no state, so any number of them may run."""
     from gateway.main import run
+    from numberline.tracing import tracing
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
     codec.look_up_by(registered(settings.database_url.get_secret_value()))
-    run(settings)
+    with tracing(settings, "gateway") as spans:
+        run(settings, tracing=spans)
 
 
 @click.command("settings")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from numberline.client import Client
 from numberline.errors import RequestRefused, TaskFailed
 from numberline.login import login_name
 from numberline.rows import FORMATS, database, task_rows, write_rows
+from numberline.tracing import tracing
 from pipeline.settings import Settings, load_settings
 from pipeline.views import EXPORTED
 from schemas.identity import task_id as task_id_of
@@ -131,9 +133,13 @@ async def follow(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=not errors.is_terminal) as bar:
+    with (
+        tracing(settings, "command") as spans,
+        spans.command(f"numberline {request.type}", os.environ),
+        Progress(*columns, console=errors, transient=not errors.is_terminal) as bar,
+    ):
         shown = bar.add_task(f"task {task}", total=total)
-        async with Client.connected(settings, request.user_id) as client:
+        async with Client.connected(settings, request.user_id, spans) as client:
             await client.submit(request)
             async for message in client.of_task(task, request.request_id):
                 if message is None:

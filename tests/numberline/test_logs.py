@@ -19,9 +19,8 @@ RECORD = Record("numberline.numbers", 3, 17, 0, None, None, (("task", b"t-1"), (
 @pytest.fixture
 def at_work() -> Iterator[None]:
     """As within a step."""
-    token = log_context.CURRENT.set(("store", RECORD))
-    yield
-    log_context.CURRENT.reset(token)
+    with log_context.at_work("store", RECORD):
+        yield
 
 
 def line(message: str = "it failed") -> logging.LogRecord:
