@@ -7,8 +7,8 @@ from typing import Literal
 from schemas import topics
 
 Resource = Literal["topic", "group", "cluster"]
-Role = Literal["init", "worker", "gateway", "requests", "scaler"]
-ROLES: tuple[Role, ...] = ("init", "worker", "gateway", "requests", "scaler")
+Role = Literal["init", "worker", "gateway", "requests", "scaler", "operator"]
+ROLES: tuple[Role, ...] = ("init", "worker", "gateway", "requests", "scaler", "operator")
 
 # what the steps write; requests and prefixes are others' to write
 OF_STEPS = (
@@ -17,6 +17,11 @@ OF_STEPS = (
 )
 WAITED_FOR = (topics.REQUESTS, topics.BATCHES)  # their lag says how many workers are of use
 OF_GATEWAY = (topics.PROGRESS, topics.PREFIXES, topics.USAGE)
+# what operators' commands write: progress, usage and prefixes have one writer each
+OF_OPERATORS = (
+    *(topics.REQUESTS, topics.TASK_EVENTS, topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS),
+    *(topics.LOOKUPS, topics.AUDIT, topics.DEADLETTERS),
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ def _acls(namespace: str, role: Role) -> Iterator[Acl]:
                 yield Acl("group", group, ("READ",))
             yield Acl("cluster", "kafka-cluster", ("DESCRIBE_CONFIGS",))
         case "gateway":
-            yield Acl("topic", topics.topic_name(namespace, topics.REQUESTS), ("WRITE",))
+            for topic in (topics.REQUESTS, topics.AUDIT):
+                yield Acl("topic", topics.topic_name(namespace, topic), ("WRITE",))
             for topic in OF_GATEWAY:
                 yield Acl("topic", topics.topic_name(namespace, topic), ("READ",))
             yield Acl("topic", of_topics, ("DESCRIBE",), prefix=True)
@@ -63,3 +69,10 @@ def _acls(namespace: str, role: Role) -> Iterator[Acl]:
             for topic in WAITED_FOR:
                 yield Acl("topic", topics.topic_name(namespace, topic), ("DESCRIBE",))
             yield Acl("group", namespace, ("DESCRIBE",))
+        case "operator":
+            yield Acl("topic", of_topics, ("READ", "DESCRIBE_CONFIGS"), prefix=True)
+            for topic in OF_OPERATORS:
+                yield Acl("topic", topics.topic_name(namespace, topic), ("WRITE",))
+            yield Acl("topic", of_changelogs, ("READ", "WRITE", "DESCRIBE_CONFIGS"), prefix=True)
+            for group in (namespace, f"{namespace}-project"):
+                yield Acl("group", group, ("DESCRIBE",))

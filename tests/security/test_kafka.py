@@ -1,10 +1,11 @@
 """Kafka with TLS, logins, certificates and access rules: each process works with its own, and with nothing more."""
 
 import json
+import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from confluent_kafka import (
@@ -27,7 +28,7 @@ from pipeline.tokens import sign
 from schemas import topics
 from tests.docs.pages import page, tables
 from tests.fix_installation import Installation, make_installation
-from tests.processes import get, wait_until
+from tests.processes import Process, get, wait_until
 from tests.security.broker import PASSWORD, SecureBroker, secure_broker
 
 PLACE = "numberline"
@@ -52,31 +53,75 @@ def made(
     return found
 
 
-def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation) -> None:
-    """Each process as its own user: the worker by a password, the gateway by a certificate."""
-    user = "ann"
-    url = f"http://127.0.0.1:{made.settings.http_port}"
-    token = sign(signing_rules(made.settings), user, time.time(), 600)
+@pytest.fixture(scope="module")
+def running(broker: SecureBroker, made: Installation) -> Iterator[Process]:
+    """A worker with a password and a gateway with a certificate, which is returned."""
     with (
         made.worker(**broker.login("worker")),
         made.process("gateway", "gateway", **broker.certificate("gateway")) as gateway,
     ):
-        body = made.request(user, area_code="415", quantity=300, batch_size=100)
-        _send(broker.client("requests"), "secure.requests", json.dumps(body).encode())
-        wait_until(lambda: _completed(made) == 1, 60, "task by Kafka")
         wait_until(lambda: get(f"http://127.0.0.1:{made.settings.gateway_port}/readyz"), 30, "ready gateway")
-        lag = 'numberline_consumer_lag_records{topic="requests"} 0.0'
-        wait_until(lambda: lag in get(f"http://127.0.0.1:{gateway.metrics_port}/metrics"), 30, "lag")
-        fields = json.dumps({"quantity": 10, "area_code": "212"}).encode()
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        call = urllib.request.Request(f"{url}/api/generate-numbers-enhanced/", fields, headers)
-        with urllib.request.urlopen(call, timeout=30) as answer:
-            assert answer.status == 202
-        wait_until(lambda: _completed(made) == 2, 60, "task by HTTP")
-        wait_until(
-            lambda: gateway.metric('numberline_region_numbers{region="NY",status="used"}') == 10, 30, "usage"
-        )
-    assert PASSWORD not in (made.directory / "w1.log").read_text()
+        yield gateway
+    for log in ("w1.log", "gateway.log"):
+        assert PASSWORD not in (made.directory / log).read_text()
+
+
+def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation, running: Process) -> None:
+    """Each process as its own user; the gateway also leaves a record of what an operator reads."""
+    user = "ann"
+    body = made.request(user, area_code="415", quantity=300, batch_size=100)
+    _send(broker.client("requests"), "secure.requests", json.dumps(body).encode())
+    wait_until(lambda: _completed(made) == 1, 60, "task by Kafka")
+    lag = 'numberline_consumer_lag_records{topic="requests"} 0.0'
+    wait_until(lambda: lag in get(f"http://127.0.0.1:{running.metrics_port}/metrics"), 30, "lag")
+    fields = json.dumps({"quantity": 10, "area_code": "212"}).encode()
+    assert _call(made, "generate-numbers-enhanced/", user, fields) == 202
+    wait_until(lambda: _completed(made) == 2, 60, "task by HTTP")
+    wait_until(lambda: running.metric('numberline_region_numbers{region="NY",status="used"}') == 10, 30, "usage")
+    assert _call(made, f"tasks/?user_id={user}", "boss", scopes=[made.settings.auth_operator_scope]) == 200
+
+
+def _call(made: Installation, path: str, user: str, fields: bytes | None = None, scopes: Sequence[str] = ()) -> int:
+    """The status of an HTTP call, a POST where there are fields."""
+    token = sign(signing_rules(made.settings), user, time.time(), 600, scopes=scopes)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    url = f"http://127.0.0.1:{made.settings.http_port}/api/{path}"
+    with urllib.request.urlopen(urllib.request.Request(url, fields, headers), timeout=30) as answer:
+        return int(answer.status)
+
+
+@pytest.mark.usefixtures("running")
+def test_commands_work_with_their_rules(broker: SecureBroker, made: Installation) -> None:
+    """Those of users by the role requests, those of operators by theirs."""
+    generate = ("generate", "--area-code", "212", "--quantity", "20", "--user", "bob", "--request-id", "by-command")
+    _done(made.run(*generate, **broker.login("requests")))
+    operator = broker.certificate("operator")
+    _done(made.run("verify", **operator))
+    _send(broker.client("requests"), "secure.requests", b"{")
+    wait_until(
+        lambda: "unreadable_request" in _done(made.run("deadletters", "list", **operator)), 60, "dead letter"
+    )
+    replayed = _done(made.run("deadletters", "replay", "--yes", "--reason", "unreadable_request", **operator))
+    assert "1" in replayed
+    for command in (
+        ("suppress", "add", "+14155550123"),
+        ("quota", "set", "bob", "--numbers-a-day", "1000"),
+        ("redrive", "--active"),
+        ("compact",),
+        ("ledger", "verify"),
+        ("tasks", "--user", "bob"),
+        ("prefixes", "versions"),
+    ):
+        _done(made.run(*command, **operator))
+    refused = made.run("suppress", "add", "+14155550124", **broker.login("requests"))
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+def _done(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed that did what it should."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _completed(made: Installation) -> int:
