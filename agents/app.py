@@ -133,7 +133,7 @@ def build_worker(
     forget_at_rebalances(
         app, metrics, coordinate.unions, coordinate.loads.unions, allocate.ledger.unions, allocate.ledger.changed
     )
-    ready_at_rebalances(app, readiness)
+    ready_at_rebalances(app, readiness, metrics)
     tell_at_rebalances(app, topics.topic_name(settings.namespace, topics.BATCHES), usage, compactor)
     settle_before_last_commits(app, handoffs.values())
     app.before_stop = lambda: asyncio.gather(*(handoff.emptied() for handoff in handoffs.values()))

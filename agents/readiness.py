@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pipeline.errors import Unavailable
+from pipeline.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,11 @@ class Readiness:
         """It is there."""
         with self._lock:
             self._missing.pop(what, None)
+
+    def lacking(self, what: str) -> bool:
+        """Whether it is missing."""
+        with self._lock:
+            return what in self._missing
 
     def missing(self) -> list[str]:
         """A sentence for each thing that is."""
@@ -74,8 +80,9 @@ async def watch(readiness: Readiness, server: str, probe: Probe[object]) -> None
         await asyncio.sleep(WATCH_SECONDS)
 
 
-def ready_at_rebalances(app: Any, readiness: Readiness) -> None:
-    """A worker lacks its partitions from their revocation until their tables are recovered."""
+def ready_at_rebalances(app: Any, readiness: Readiness, metrics: WorkerMetrics) -> None:
+    """A worker lacks its partitions from their revocation until their tables are recovered; so says a metric."""
+    metrics.ready.set_function(lambda: float(not readiness.lacking(PARTITIONS)))
 
     async def revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
         readiness.lacks(PARTITIONS, "the group is rebalancing, or tables are being recovered")

@@ -41,12 +41,10 @@ def forget_at_rebalances(app: Any, metrics: WorkerMetrics, *unions: Unions[Any, 
         nonlocal without_since
         without_since = without_since or time.monotonic()
         metrics.rebalances.inc()
-        metrics.ready.set(0)
         forget()
 
     async def complete(sender: Any, **kwargs: Any) -> None:
         nonlocal without_since
-        metrics.ready.set(1)
         if without_since is not None:
             metrics.recovery_seconds.observe(time.monotonic() - without_since)
             without_since = None
