@@ -171,6 +171,9 @@ class VerdictStore:
         await connection.execute(UPDATE_MARKER, (total, errors, Jsonb(reasons), Jsonb(asked), run_batch))
         self._metrics.batches.labels("judged").inc()
         self._metrics.numbers.labels("judged").inc(total)
+        for reason, count in (*reasons.items(), (UNKNOWN_ID, errors)):
+            if count:
+                self._metrics.verdicts.labels(reason).inc(count)
         return BatchJudged(batch.task_id, batch.user_id, batch.batch, total, errors, reasons, asked)
 
 

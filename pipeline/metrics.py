@@ -10,7 +10,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-TASK_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+TASK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 RECOVERY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 SIZES = (100, 10_000, 100_000, 1_000_000)  # numbers of a task, at most
 
@@ -118,6 +118,13 @@ class WorkerMetrics(ProcessMetrics):
         _begin(self.tasks_ended, ("completed",), ("failed",), ("cancelled",))
         _begin(self.batches, ("stored",), ("judged",), ("repeated",), ("failed",))
         _begin(self.numbers, ("drawn",), ("stored",), ("judged",))
+        self.verdicts = Counter(
+            "numberline_verdicts",
+            "Numbers that validations judged, by the reason.",
+            ["reason"],
+            registry=registry,
+        )
+        _begin(self.verdicts, ("valid",))
         self.lookups = Counter(
             "numberline_lookups", "Numbers that a lookup provider was asked about.", ["outcome"], registry=registry
         )

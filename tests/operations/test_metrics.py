@@ -54,6 +54,7 @@ def _worker_says(said: Samples) -> None:
     assert said["numberline_worker_ready"] == {(): 1}
     assert said["numberline_batches_total"] == {("stored",): 5, ("judged",): 1, ("repeated",): 0, ("failed",): 0}
     assert said["numberline_numbers_total"] == {("drawn",): 500, ("stored",): 500, ("judged",): 1}
+    assert said["numberline_verdicts_total"] == {("valid",): 1}
     ended = {labels: count for labels, count in said["numberline_task_seconds_count"].items() if count}
     assert ended == {("10000", "generate"): 1, ("100", "validate"): 1}
     assert said["numberline_tasks_ended_total"][("completed",)] == 2
