@@ -34,6 +34,8 @@ class StepProducer:
     ) -> Awaitable[Any]:
         """Queue a message, after those before it; await what is returned for its acknowledgement."""
         producer = self._producer or await self._started()
+        if key is None and value is None:
+            key = b""  # aiokafka sends nothing without both, and the dead letter of such a record must get through
         acknowledged: Awaitable[Any] = await producer.send(
             topic, value=value, key=key, partition=partition, timestamp_ms=timestamp, headers=headers
         )

@@ -121,4 +121,5 @@ async def _note(settings: Settings, producer: AIOKafkaProducer, one: Found, sett
     origin = one.letter.origin
     where = f"{settings.namespace}.{origin.topic}", origin.partition, origin.offset
     headers = list(settled_headers(where, settled))
-    await producer.send_and_wait(_topic(settings), None, one.letter.key, partition=one.place[0], headers=headers)
+    key = one.letter.key or b""  # aiokafka sends nothing without key and value
+    await producer.send_and_wait(_topic(settings), None, key, partition=one.place[0], headers=headers)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from numberline.client import Client
 from pipeline.tokens import TokenRules, sign
@@ -101,6 +102,25 @@ def test_an_unreadable_request_goes_to_the_dead_letters(
     assert (key, kept or b"") == (b"any", value or b"")
     assert headers["__streams.errors.message"].decode().startswith(f"request: {message}")
     assert "authorization" not in headers
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_record_of_neither_key_nor_value_stops_nothing(installation: Installation) -> None:
+    """It is a dead letter as any other, and may be put aside."""
+    mark = uuid.uuid4().hex.encode()
+    producer = Producer({"bootstrap.servers": installation.settings.kafka_bootstrap_servers})
+    producer.produce(f"{installation.settings.namespace}.requests", headers=[("mark", mark)])
+    assert producer.flush(30) == 0
+
+    def letters() -> list[dict[str, bytes]]:
+        return [headers for *_, headers in dead_letters(installation) if headers.get("mark") == mark]
+
+    wait_until(letters, 30, "dead letter")
+    (letter,) = letters()
+    origin = "/".join(letter[f"__streams.errors.{name}"].decode() for name in ("topic", "partition", "offset"))
+    origin = origin.removeprefix(f"{installation.settings.namespace}.")
+    done = installation.run("deadletters", "discard", "--yes", origin)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("worker")
