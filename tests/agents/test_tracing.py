@@ -1,8 +1,10 @@
 """Spans of steps in memory: whose child each is, what is carried on, and nothing at all where tracing is off."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,7 +99,11 @@ async def test_what_is_handed_over_carries_it_too(traced: Traced) -> None:
         """Nothing to do."""
 
     traced.handoffs[topics.NUMBERS] = handoff_to(traced.app, traced.delivery, "store", store)
-    await traced.delivery.process("enrich", traced.forward, record())
+    traced.app.producer.at_once = False
+    enriching = asyncio.create_task(traced.delivery.process("enrich", traced.forward, record()))
+    await traced.app.producer.arrived.acquire()
+    traced.app.producer.acknowledgements[0].set_result(SimpleNamespace(offset=17))  # type: ignore[arg-type]
+    await enriching
     await traced.handoffs[topics.NUMBERS].settled()
 
     enrich, store_ = sorted(traced.spans(), key=lambda span: span.name)
