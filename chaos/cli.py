@@ -17,7 +17,7 @@ from rich.console import Console
 from chaos.errors import ChaosError
 from chaos.fault import Fault
 from chaos.faults import FAULTS
-from chaos.recovery import measure
+from chaos.recovery import WAYS, measure
 from chaos.report import command, recovery_table, table, verdict
 from chaos.schedule import schedule
 from chaos.screen import Screen
@@ -87,19 +87,24 @@ def run_command(seed: int | None, names: tuple[str, ...], rounds: int | None) ->
 Examples:
   python -m chaos recovery
   python -m chaos recovery --workers 1 --repeat 20
+  python -m chaos recovery --way terminated
   NUMBERLINE_SESSION_TIMEOUT_SECONDS=6 python -m chaos recovery
 """
 )
 @click.option("--repeat", default=10, show_default=True, type=click.IntRange(1, 1000), help="Samples of each way.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 8), help="Worker processes.")
-def recovery(repeat: int, workers: int) -> int:
+@click.option(
+    "--way", "names", multiple=True, type=click.Choice([way.name for way in WAYS]), help="Only this; repeatable."
+)
+def recovery(repeat: int, workers: int, names: tuple[str, ...]) -> int:
     """Measure the time back to work: from a worker's end until all of its partitions store batches again.
 
     Exit status 0 when all was measured, whether or not the goals are met; 1 when a worker did not come back.
     """
     screen = Screen(console, repeat)
     with _directory() as (state, _), built(state, workers, screen.say) as system:
-        samples = measure(system, repeat, lambda way, sample: screen.say(f"{way.title}: {sample}"))
+        ways = [way for way in WAYS if not names or way.name in names]
+        samples = measure(system, ways, repeat, lambda way, sample: screen.say(f"{way.title}: {sample}"))
         _tables_on().print(recovery_table(samples))
     return 0
 

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -37,17 +37,20 @@ LOOK_SECONDS = 0.1  # between two looks, which take time from the worker; when a
 
 @dataclass(frozen=True)
 class Way:
-    """One way in which a worker goes. go: returns when it is gone. goal: s, of the 95th percentile."""
+    """One way in which a worker goes. name: of it for `--way`. go: returns when it is gone. goal: s, of the 95th
+    percentile."""
 
+    name: str
     title: str
     goal: float
     go: Callable[[Worker], None]
     replays: bool = True  # whether records may be processed again
 
 
-TAKEN_OVER = Way("kill -9, it stays away: another takes over", 6.0, Worker.kill)
-RESTARTED = Way("kill -9, its supervisor starts it again, state intact", 3.0, Worker.crash)
-GRACEFUL = Way("SIGTERM, and started when it is gone", 2.0, Worker.stop, replays=False)
+TAKEN_OVER = Way("lost", "kill -9, it stays away: another takes over", 6.0, Worker.kill)
+RESTARTED = Way("killed", "kill -9, its supervisor starts it again, state intact", 3.0, Worker.crash)
+GRACEFUL = Way("terminated", "SIGTERM, and started when it is gone", 2.0, Worker.stop, replays=False)
+WAYS = (TAKEN_OVER, RESTARTED, GRACEFUL)
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,14 @@ class Pace:
             self._producer.poll(0)
 
 
-def measure(system: System, repeat: int, show: Callable[[Way, Sample], None]) -> dict[Way, list[Sample]]:
+def measure(
+    system: System, ways: Sequence[Way], repeat: int, show: Callable[[Way, Sample], None]
+) -> dict[Way, list[Sample]]:
     """So many samples of each way, in turns.  Raises ChaosError where a worker does not come back.
 
     With one worker nobody takes over, so that way is left out.
     """
-    ways = (TAKEN_OVER, RESTARTED, GRACEFUL) if len(system.workers) > 1 else (RESTARTED, GRACEFUL)
+    ways = [way for way in ways if way is not TAKEN_OVER or len(system.workers) > 1]
     samples: dict[Way, list[Sample]] = {way: [] for way in ways}
     replays = Replays(Reader(system.settings))
     with Pace(system.settings):
