@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: help install run test programs check audit format bench chaos clean
+.PHONY: help install run test programs check audit format docs bench chaos clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ format: $(READY)  ## rewrite the code in the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY)  ## these documents as a site, in build/site; a link that leads nowhere is an error
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c docs/site . build/site
+	@echo build/site/index.html
+
 bench: $(READY)  ## measure, and write docs/benchmarks/
 	$(BIN)/python -m bench
 
@@ -49,4 +53,4 @@ chaos: $(READY)  ## kill everything in turn while numbers are made; SEED=n repea
 	$(BIN)/python -m chaos run $(if $(SEED),--seed $(SEED))
 
 clean:  ## remove the environment and all local state
-	rm -rf $(VENV) .numberline
+	rm -rf $(VENV) .numberline build

@@ -1,6 +1,6 @@
-"""Writes the pages that are tables of the code: topics.md and settings.md.
+"""Writes the pages that are tables of the code: topics, settings, the HTTP API, schemas, the quick reference.
 
-python -m docs.generate            writes both; tests/docs/test_generated.py fails while they are stale
+python -m docs.generate            writes them; tests/docs/test_pages.py fails while they are stale
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from docs.markdown import NOTICE, table
+from docs.reference import reference_page, schemas_page
 from gateway.api.app import build_app, build_services, description
 from gateway.authenticator import Authenticator
 from gateway.hub import Hub
@@ -20,8 +22,6 @@ from pipeline.tokens import TokenRules
 from schemas import topics
 
 HERE = Path(__file__).parent
-NOTICE = "<!-- Written by `python -m docs.generate`: change the code that it reads, then run it again. -->"
-
 TOPICS = f"""{NOTICE}
 # Topics
 
@@ -77,12 +77,6 @@ together (idempotency, pages, exports, limits) is in the [contract](contract.md#
 [examples](../examples/README.md).
 
 {{overview}}"""
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _topic_row(topic: topics.Topic) -> list[str]:
@@ -169,13 +163,23 @@ def _call(method: str, path: str, call: Mapping[str, Any], schemas: Mapping[str,
     return "\n\n".join([*parts, table(("status", "when", "answer"), answers)])
 
 
-def api_page() -> str:
-    """docs/api.md."""
+def _description() -> Mapping[str, Any]:
+    """The OpenAPI description of the gateway."""
     metrics = GatewayMetrics(CollectorRegistry())
     app = build_app(build_services(Settings(), Hub(), metrics, Authenticator(TokenRules(None))))
-    found = description(app)
+    return description(app)
+
+
+def _calls(found: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Method, path and description of every call."""
+    return [(method, path, call) for path, methods in found["paths"].items() for method, call in methods.items()]
+
+
+def api_page() -> str:
+    """docs/api.md."""
+    found = _description()
     schemas = found["components"]["schemas"]
-    calls = [(method, path, call) for path, methods in found["paths"].items() for method, call in methods.items()]
+    calls = _calls(found)
     overview = table(
         ("call", "does"),
         [[f"`{method.upper()} {path}`", call.get("description", "")] for method, path, call in calls],
@@ -192,7 +196,20 @@ def api_page() -> str:
     return "\n\n".join([API.format(overview=overview), *sections, *answers]) + "\n"
 
 
-PAGES = {HERE / "topics.md": topics_page, HERE / "settings.md": settings_page, HERE / "api.md": api_page}
+def _quick_reference() -> str:
+    """docs/reference.md."""
+    return reference_page(
+        {(method.upper(), path): call.get("description", "") for method, path, call in _calls(_description())}
+    )
+
+
+PAGES = {
+    HERE / "topics.md": topics_page,
+    HERE / "settings.md": settings_page,
+    HERE / "api.md": api_page,
+    HERE / "schemas.md": schemas_page,
+    HERE / "reference.md": _quick_reference,
+}
 
 
 def main() -> None:

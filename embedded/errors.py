@@ -66,7 +66,7 @@ class RegistryUnreachableError(EmbeddedError):
     def __str__(self) -> str:
         return (
             f"{self.jar} cannot be downloaded from {self.registry} ({self.reason}): "
-            "check the network and HTTPS_PROXY, "
+            "check the network and HTTPS_PROXY (where that has a certificate of its own, REQUESTS_CA_BUNDLE), "
             f"or copy the jars from a machine that has them into {self.cache}"
         )
 

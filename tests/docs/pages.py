@@ -8,10 +8,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n)(?:(?: {4}.*)?\n)*")
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", "x", found[0])  # of the same length, so that places stay what they are
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Page:
     def fences(self, language: str) -> list[str]:
         """The blocks of code in a language."""
         return [body for found, body in _FENCE.findall(self.text) if found == language]
+
+    def snippets(self) -> list[tuple[str, str]]:
+        """All blocks of code in their order, each with its language; one that is indented counts as sh."""
+        indented = {found.start(): ("sh", found[0]) for found in _INDENTED.finditer(_FENCE.sub(_blank, self.text))}
+        fenced = {found.start(): (found[1], found[2]) for found in _FENCE.finditer(self.text)}
+        return [block for _, block in sorted((indented | fenced).items())]
 
     def prose(self) -> str:
         """All but the blocks of code."""
@@ -80,6 +91,8 @@ PAGES = [
     for path in (
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "deploy" / "README.md",
+        ROOT / "examples" / "README.md",
         ROOT / "numberline" / "data" / "README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
     )

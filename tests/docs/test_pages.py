@@ -20,7 +20,7 @@ MARKS = {
     "LETTER": "requests/0/17",
     **dict.fromkeys(("VERSION", "BEFORE", "AFTER"), "1"),
 }
-COMMAND = re.compile(r"(?:^|[\s(])numberline ([a-z]+[^|)#\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|(?<!--namespace)[\s(])numberline ([a-z]+[^|)#\n]*)", re.MULTILINE)
 PATH = re.compile(r"(?:schemas|pipeline|agents|gateway|numberline|embedded|bench|chaos|tests|docs|deploy)/[\w./-]*")
 of_each_page = pytest.mark.parametrize("one", PAGES, ids=lambda one: one.name)
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from pipeline.tokens import TokenRules, sign
 from tests.docs.pages import ROOT
 from tests.fix_installation import Installation
-from tests.processes import Process
 
 EXAMPLES = ROOT / "examples"
 BY_SUFFIX = {".py": [sys.executable], ".sh": ["bash"], ".mjs": ["node"]}
@@ -26,13 +24,6 @@ SAYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def worker(installation: Installation) -> Iterator[Process]:
-    """One worker for all of them."""
-    with installation.worker("examples") as process:
-        yield process
-
-
 def test_every_example_is_run() -> None:
     """None is without a test, or without a line in the README."""
     programs = {path.name for path in EXAMPLES.iterdir() if path.suffix in BY_SUFFIX}
@@ -41,16 +32,15 @@ def test_every_example_is_run() -> None:
     assert all(f"[{name}]({name})" in text for name in programs)
 
 
-@pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("name", SAYS)
-def test_an_example_does_what_it_says(installation: Installation, name: str, tmp_path: Path) -> None:
+def test_an_example_does_what_it_says(system: Installation, name: str, tmp_path: Path) -> None:
     """It ends with 0, and has said so."""
     user = f"example-{uuid.uuid4().hex[:8]}"
-    own = {"TOKEN": sign(TokenRules.of(installation.settings), user, time.time()), "USER_ID": user}
+    own = {"TOKEN": sign(TokenRules.of(system.settings), user, time.time()), "USER_ID": user}
     done = subprocess.run(
         [*BY_SUFFIX[EXAMPLES.joinpath(name).suffix], str(EXAMPLES / name)],
         cwd=tmp_path,
-        env=os.environ | dict(installation.environment) | own,
+        env=os.environ | dict(system.environment) | own,
         capture_output=True,
         text=True,
         timeout=120,
