@@ -29,9 +29,7 @@ exclude_patterns = [".*", "build", "**/__pycache__"]
 extensions = ["myst_parser"]
 myst_heading_anchors = 4  # anchors as GitHub makes them
 nitpicky = True
-suppress_warnings = [
-    "toc.not_included"
-]  # such a page is found from the README all the same
+suppress_warnings = ["toc.not_included"]  # such a page is found from the README all the same
 
 html_theme = "furo"
 html_title = f"numberline {version}"

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "make format": "rewrites the checkout",
     "make docs": "is run by tests/docs/test_site.py",
     "numberline prefixes import": "needs the administrators' files: tests/numberline/test_prefixes_command.py",
+    "uv pip compile": "asks a registry for newer versions, and writes a lock",
     "docker ": "needs a container engine: tests/deploy/ holds the files",
     "kubectl ": "needs a cluster: tests/deploy/ holds the files",
     "export POSTGRES_PASSWORD=": "is for docker alone",
