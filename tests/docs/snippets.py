@@ -33,6 +33,8 @@ LEFT_OUT = {
     "export NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS=127": "is where docker's servers are",
     "export NUMBERLINE_DATABASE_URL=": "is where docker's servers are",
 }
+# pages whose programs another test runs, as a whole -> that test
+RUN_BY = {"docs/runbook.md": "tests/operations/test_runbook.py"}
 
 
 def commands(block: str) -> Iterator[str]:
@@ -60,7 +62,9 @@ def left_out(command: str) -> str | None:
 
 
 def has_programs(one: Page) -> bool:
-    """Whether there is anything to run."""
+    """Whether there is anything to run here."""
+    if one.name in RUN_BY:
+        return False
     blocks = one.snippets()
     shells = [command for language, block in blocks if language == "sh" for command in commands(block)]
     return any(language in PROGRAMS for language, _ in blocks) or any(left_out(one) is None for one in shells)

@@ -4,7 +4,7 @@ import json
 import re
 
 from tests.docs.pages import PAGES, ROOT, page
-from tests.docs.snippets import LEFT_OUT, NOT_PROGRAMS, PROGRAMS, commands, left_out
+from tests.docs.snippets import LEFT_OUT, NOT_PROGRAMS, PROGRAMS, RUN_BY, commands, left_out
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -28,6 +28,8 @@ def test_what_is_left_out_is_there_and_held_elsewhere() -> None:
     for reason in LEFT_OUT.values():
         for name in re.findall(r"(?:tests|\.ci)/[\w./]+", reason):
             assert (ROOT / name).exists(), name
+    for name, test in RUN_BY.items():
+        assert name.rpartition("/")[2] in (ROOT / test).read_text()
 
 
 def test_the_first_result_is_near() -> None:
