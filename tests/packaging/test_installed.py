@@ -101,10 +101,10 @@ def test_up_says_which_extra_it_needs(installed: Path) -> None:
 
 
 def test_it_sets_up_an_installation(
-    installed: Path, kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path, namespace: str
+    installed: Path, kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path
 ) -> None:
     """Topics, migrations and prefix data come out of the wheel, and the numbers that are left are counted."""
-    made = make_installation(kafka_server, postgres_server, tmp_path, namespace)
+    made = make_installation(kafka_server, postgres_server, tmp_path, "installed")
     printed(installed, "numberline", "init", variables=made.environment)
     answer = json.loads(
         printed(installed, "numberline", "capacity", "--area-code", "415", "--json", variables=made.environment)
