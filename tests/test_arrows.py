@@ -16,6 +16,7 @@ ARROWS = {
     "gateway": {"schemas", "pipeline"},
     "embedded": set[str](),
     "numberline": {"schemas", "pipeline", "agents", "gateway", "embedded"},
+    "simulation": {"schemas", "pipeline"},
 }
 
 # library -> where it may be imported: packages, or modules of them
@@ -24,7 +25,7 @@ HOMES = {
     "aiolimiter": {"agents.lookups"},
     "alembic": {"numberline.setup"},
     "circuitbreaker": {"agents.lookups"},
-    "click": {"numberline"},
+    "click": {"numberline", "simulation.cli"},
     "fastavro": {"schemas.codec"},
     "fastapi": {"gateway.api"},
     "faust": {"agents"},
@@ -46,6 +47,7 @@ HOMES = {
     "pyroaring": {"pipeline", "agents"},
     "requests": {"embedded"},
     "rich": {"numberline"},
+    "simpy": {"simulation"},
     "sqlalchemy": {"numberline.setup"},
     "tenacity": {"agents.lookups"},
     "starlette": {"gateway.api"},  # what fastapi stands on

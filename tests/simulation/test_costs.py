@@ -1,0 +1,107 @@
+"""Costs come out of the suite's results, each by its name, and what is missing is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from simulation.cases import measured_again
+from simulation.cli import main
+from simulation.costs import COMPONENTS, CostsMissing, Work, of_results, read, write
+
+STEPS = ("coordinate", "allocate", "enrich", "store")
+
+
+def results(without: str = "") -> dict[str, Any]:
+    """What the suite writes, with made-up medians."""
+    figures = {
+        "million": {"task": 2.0},
+        "latency": {"round trip, p50": 1.0, "100 numbers, p50": 20.0},
+        "workers": {
+            "counted, 1 worker, their processor time a million": 1.0,
+            **{
+                f"{kind}, {name}, numbers a second": 500_000.0
+                for kind in ("counted", "stored")
+                for name in ("1 worker", "2 workers")
+            },
+        },
+        "resources": {
+            **{f"processor time a million: {name}": 2.0 for name in COMPONENTS},
+            **{f"processor time a million: worker, step {step}": 0.1 for step in STEPS},
+            **{f"processor time of a small task: {name}": 10.0 for name in COMPONENTS},
+            **{f"processor time of 32 small batches: {name}": 72.0 for name in COMPONENTS},
+            **{
+                f"bytes a million: {name}": 10.0
+                for name in (
+                    *("WAL", "Kafka produced", "Kafka sent"),
+                    *("table numbers", "indexes of numbers", "all other tables"),
+                )
+            },
+            "durable commit of one row": 3.0,
+        },
+    }
+    return {
+        "about": {"command": "python -m bench --out /tmp/results", "date": "today", "machine": "two processors"},
+        "parts": [
+            {
+                "name": part,
+                "figures": [{"name": name, "median": value} for name, value in found.items() if name != without],
+            }
+            for part, found in figures.items()
+        ],
+    }
+
+
+def test_costs_are_medians_in_seconds() -> None:
+    """A million is 200 full batches; a further small batch is what 31 more of them took."""
+    costs = of_results([results()])
+    assert costs.full_batch == Work(0.01, 0.01, 0.01, 0.02)
+    assert costs.small_batch.worker == pytest.approx(0.002)
+    assert costs.task.worker == pytest.approx(0.008)
+    assert (costs.hop, costs.flush, costs.counted_worker) == (0.001, 0.003, 0.005)
+    assert costs.coordinate == pytest.approx(0.25)
+    assert costs.disk_megabytes == 30
+    assert costs.source == "`python -m bench`: today, two processors"
+    assert costs.batch(2_550).worker == pytest.approx(0.006)
+
+
+def test_without_the_part_workers_there_is_less_to_compare() -> None:
+    """The million of one worker, and the smallest task."""
+    few = results()
+    few["parts"] = [part for part in few["parts"] if part["name"] != "workers"]
+    costs = of_results([few])
+    assert dict(costs.measured) == {"a million, 1 worker": 2.0, "100 numbers on an idle system": 0.02}
+    assert costs.counted_worker is None
+    assert [one.name for one in measured_again(costs)] == list(costs.measured)
+
+
+def test_costs_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Every field."""
+    costs = of_results([results()])
+    write(costs, tmp_path / "costs.json")
+    assert read(tmp_path / "costs.json") == costs
+
+
+def test_a_missing_figure_is_named(tmp_path: Path) -> None:
+    """On the command line too, and what is kept stays as it is."""
+    expected = "the results have no figure 'durable commit of one row' of the part resources"
+    with pytest.raises(CostsMissing, match=f"^{expected}$"):
+        of_results([results(without="durable commit of one row")])
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results(without="durable commit of one row")))
+    result = CliRunner().invoke(main, ["take", str(file)])
+    assert result.exit_code == 1
+    assert result.output == f"{expected}\n"
+
+
+def test_runs_of_several_machines_are_refused() -> None:
+    """Their figures say nothing of each other; those of one machine are put together."""
+    other = results()
+    halves = [results(), results()]
+    halves[0]["parts"], halves[1]["parts"] = other["parts"][:2], other["parts"][2:]
+    assert of_results(halves).source == "`python -m bench`, `python -m bench`: today, two processors"
+    halves[1]["about"]["machine"] = "another"
+    with pytest.raises(CostsMissing, match="the results come from several machines"):
+        of_results(halves)
