@@ -10,6 +10,8 @@ import pytest
 from agents.delivery import Record
 from numberline.logs import ConsoleLines, JsonLines
 from pipeline import log_context
+from schemas import events, topics
+from tests.agents.fakes import record_of
 from tests.fix_installation import Installation
 from tests.processes import wait_until
 
@@ -51,6 +53,17 @@ def test_console_says_it_at_the_end_of_the_line() -> None:
     """For people."""
     about = "step=store topic=numberline.numbers partition=3 offset=17 task=t-1 batch=4"
     assert ConsoleLines().format(line()).endswith(f"ERROR    agents.store: it failed [{about}]")
+
+
+def test_the_task_is_said_once_it_is_read() -> None:
+    """A record of a task's events names it in its value alone; a message that is not sent yet has no place."""
+    record = record_of(events.CancelRequested("t-2", "ann", "r-1"), topics.TASK_EVENTS)
+    with log_context.at_work("coordinate", record):
+        record.event(events.CancelRequested)
+        assert log_context.fields()["task"] == "t-2"
+    with log_context.at_work("submit", log_context.Unsent("numberline.requests")):
+        log_context.know_task("t-3")
+        assert log_context.fields() == {"step": "submit", "topic": "numberline.requests", "task": "t-3"}
 
 
 def test_outside_of_steps_there_is_no_record() -> None:
