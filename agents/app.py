@@ -42,6 +42,7 @@ from pipeline.tracing import Tracing
 from schemas import topics
 
 if TYPE_CHECKING:
+    from agents.callers import Callers
     from agents.lookups.client import LookupClient
 
 MEBIBYTE = 1 << 20
@@ -109,13 +110,14 @@ def build_worker(
     lookup, lookups = delivery("lookup"), _lookups(settings)
     facts = LookupFacts(database, settings.lookup_provider or "")
     prefixes = Prefixes(load, prefix_table)
+    asked = Intake(intake, catalogues, database, quotas, settings, metrics, _callers(settings))
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
     enrich, store = Enrich(enrich_, prefixes), fittings.store(store_, prefixes, database, metrics)
     handoffs[topics.ALLOCATIONS] = handoff_to(app, enrich_, "enrich", fittings.around("enrich", enrich))
     handoffs[topics.NUMBERS] = handoff_to(app, store_, "store", fittings.around("store", store))
     steps = (  # in the order of a request's way
-        (topics.REQUESTS, "intake", Intake(intake, catalogues, database, quotas, settings, metrics), intake),
+        (topics.REQUESTS, "intake", asked, intake),
         (topics.TASK_EVENTS, "coordinate", coordinate, coordinate_),
         (topics.BATCHES, "allocate", allocate, allocate_),
         (topics.ALLOCATIONS, "enrich", enrich, enrich_),
@@ -148,6 +150,15 @@ def build_worker(
     run_beside(app, "fold", Fold(delivery("fold"), database).run)
     app.on_before_shutdown.connect(close)
     return app
+
+
+def _callers(settings: Settings) -> "Callers | None":
+    """Who sends requests; None where they need no token."""
+    if settings.auth_requests != "required":
+        return None
+    from agents.callers import Callers  # its libraries take a tenth of a start
+
+    return Callers(settings)
 
 
 def _lookups(settings: Settings) -> "LookupClient | None":

@@ -1,5 +1,7 @@
 """requests -> intake -> task-events: parse, authenticate, plan; a request that breaks a rule is refused."""
 
+from typing import TYPE_CHECKING
+
 from agents.catalogue import CatalogueReader
 from agents.database import Database
 from agents.delivery import Delivery, Outgoing, Record, audit_message, pure, task_event
@@ -7,17 +9,20 @@ from agents.held import held_batches
 from agents.quotas import Quotas
 from agents.suppressed import last_change
 from pipeline import audit, log_context
+from pipeline.errors import NotAuthenticated
 from pipeline.intake import Named, read_request, refusal, request_type, submitted, with_quota
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
-from pipeline.tokens import NotAuthenticated, TokenRules, verify_request
 from schemas import events
 from schemas.parse import RequestInvalid
 from schemas.requests import Request, ValidateRequest
 
+if TYPE_CHECKING:
+    from agents.callers import Callers
+
 
 class Intake:
-    """The step intake."""
+    """The step intake. callers: who sends a request, by its token; None where requests need none."""
 
     def __init__(
         self,
@@ -27,12 +32,12 @@ class Intake:
         quotas: Quotas,
         settings: Settings,
         metrics: WorkerMetrics,
+        callers: "Callers | None",
     ) -> None:
         self._delivery, self._catalogues, self._database, self._metrics = delivery, catalogues, database, metrics
-        self._quotas = quotas
+        self._quotas, self._callers = quotas, callers
         self._window, self._fictional_only = settings.window, settings.fictional_only
         self._lookup_budget = settings.lookup_budget if settings.lookup_provider else None
-        self._rules = TokenRules.of(settings) if settings.auth_requests == "required" else None
 
     async def __call__(self, record: Record) -> None:
         """One request. A refusal goes to the dead letters as well, and to nobody else if unauthenticated."""
@@ -41,7 +46,7 @@ class Intake:
         )
         try:
             with pure():
-                caller = self._authenticated(record)
+                caller = None if self._callers is None else self._callers.of(record)
         except NotAuthenticated as error:
             self._metrics.requests.labels("unknown", "unauthenticated").inc()
             letter = self._delivery.dead_letter("intake", record, error)
@@ -74,20 +79,6 @@ class Intake:
             found = held_batches(self._database, request.user_id, request.task_id, request.project_id)
             held = await self._delivery.within_deadline(found, "answer of PostgreSQL")
         return Named(held, place, self._lookup_budget)
-
-    def _authenticated(self, record: Record) -> str | None:
-        """Whose token the record carries; None where none is asked for.  Raises NotAuthenticated."""
-        if self._rules is None:
-            return None
-        authorization = record.header("authorization")
-        if authorization is None:
-            raise NotAuthenticated("a request needs the header authorization: Bearer TOKEN")
-        return verify_request(
-            self._rules,
-            authorization.decode(errors="replace"),
-            record.value or b"",
-            record.timestamp / 1000,
-        )
 
     def _told(self, record: Record, invalid: RequestInvalid, caller: str | None) -> list[Outgoing]:
         with pure():

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from gateway.key_source import KeySource
-from pipeline.errors import SettingsInvalid
+from pipeline.errors import SettingsInvalid, UnknownKey
 from pipeline.settings import Settings, variable
-from pipeline.tokens import Identity, TokenRules, UnknownKey, verify
+from pipeline.tokens import Identity, TokenRules, verify
 
 
 class Authenticator:

@@ -15,8 +15,9 @@ from gateway.positions import Position
 from gateway.selection import Selection
 from gateway.sender import Sender
 from gateway.stream import Stream, now_ms
+from pipeline.errors import NotAuthenticated
 from pipeline.metrics import GatewayMetrics
-from pipeline.tokens import Identity, NotAuthenticated
+from pipeline.tokens import Identity
 from schemas.events import FieldError
 
 

@@ -7,7 +7,8 @@ from websockets.asyncio.server import ServerConnection
 
 from gateway import client_messages
 from gateway.authenticator import Authenticator
-from pipeline.tokens import Identity, NotAuthenticated, bearer_token
+from pipeline.errors import NotAuthenticated
+from pipeline.tokens import Identity, bearer_token
 
 FIRST_MESSAGE_SECONDS = 10.0
 

@@ -112,3 +112,17 @@ class BatchImpossible(RecordError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+@dataclass
+class NotAuthenticated(NumberlineError):
+    """A token that proves nothing. The reason never holds the token."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class UnknownKey(NotAuthenticated):
+    """The identity provider's keys, as they are known, have none for this token: newer ones may."""

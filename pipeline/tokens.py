@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 
-from pipeline.errors import NumberlineError
+from pipeline.errors import NotAuthenticated, UnknownKey
 from pipeline.keys import ASYMMETRIC, KeySet
 from pipeline.settings import Settings
 
@@ -23,20 +23,6 @@ MOST_TOKEN_CHARACTERS = 8_192
 _USER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
 _TIME_LIMIT = 2**53  # a JSON number beyond it is no time, and no float
-
-
-@dataclass
-class NotAuthenticated(NumberlineError):
-    """A token that proves nothing. The reason never holds the token."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class UnknownKey(NotAuthenticated):
-    """The identity provider's keys, as they are known, have none for this token: newer ones may."""
 
 
 @dataclass(frozen=True)

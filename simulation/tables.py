@@ -25,17 +25,17 @@ ARRIVING_ON = ((1, 1), (4, 1), (8, 2))
 def page(costs: Costs, seed: int) -> str:
     """All tables, with what they rest on."""
     parts = [
-        "### What work takes",
+        "## What work takes",
         f"Out of {costs.source}.",
         _table(("processor time, ms", "worker", "broker", "PostgreSQL", "gateway and client"), _costs(costs)),
-        "### The measured runs, simulated",
+        "## The measured runs, simulated",
         _table(("run", "measured", "simulated", "error"), map(_compared, measured_again(costs))),
-        "### What a cluster carries",
+        "## What a cluster carries",
         _table(
             ("workers", "partitions", "PostgreSQL servers", "numbers a second", "busiest", "Kafka", "WAL a server"),
             (_carried(carried(costs, _shape(*of)), costs) for of in CLUSTERS),
         ),
-        "### Tasks a minute",
+        "## Tasks a minute",
         _table(
             ("tasks a minute", "numbers a minute", "workers", "PostgreSQL servers", "p50", "p95", "busiest"),
             (

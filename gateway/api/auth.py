@@ -12,7 +12,8 @@ from gateway.address import client_address
 from gateway.api.problems import Problem
 from gateway.api.rates import Rate
 from gateway.api.services import Services, Using
-from pipeline.tokens import Identity, NotAuthenticated
+from pipeline.errors import NotAuthenticated
+from pipeline.tokens import Identity
 
 _BEARER = HTTPBearer(
     scheme_name="token",

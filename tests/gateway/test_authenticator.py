@@ -10,9 +10,9 @@ import pytest
 from gateway import key_source
 from gateway.authenticator import Authenticator, build_authenticator
 from gateway.key_source import KeySource
-from pipeline.errors import SettingsInvalid
+from pipeline.errors import NotAuthenticated, SettingsInvalid
 from pipeline.settings import Settings
-from pipeline.tokens import NotAuthenticated, TokenRules
+from pipeline.tokens import TokenRules
 from tests.gateway.events import SECRET
 from tests.gateway.harness import PATIENCE_SECONDS
 from tests.gateway.provider import KeyServer, key_server

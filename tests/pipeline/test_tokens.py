@@ -8,7 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from pipeline.tokens import Identity, NotAuthenticated, TokenRules, UnknownKey, sign, verify, verify_request
+from pipeline.errors import NotAuthenticated, UnknownKey
+from pipeline.tokens import Identity, TokenRules, sign, verify, verify_request
 from tests.pipeline.keys import KEY_KINDS, Provider
 
 SECRET = "s" * 32
