@@ -29,8 +29,8 @@ def next_release(directory: Path, environment: Mapping[str, str]) -> dict[str, s
         shutil.copytree(before / package, made / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in events.BY_NAME:
         _add_version(made / "schemas" / "avro", name, f"added_{number}")
-    source = made / "schemas" / "events.py"
-    source.write_text(with_field(source.read_text(), f"added_{number}"))
+    for source in (made / "schemas" / "events").glob("*.py"):
+        source.write_text(with_field(source.read_text(), f"added_{number}"))
     # its own packages before those of the directory in which it is started
     own = {"PYTHONPATH": str(made), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
@@ -47,7 +47,7 @@ def next_release(directory: Path, environment: Mapping[str, str]) -> dict[str, s
 
 
 def with_field(source: str, field: str) -> str:
-    """events.py with one field more in every event."""
+    """A module of schemas/events with one field more in every event."""
     lines = source.splitlines()
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     for node in sorted(classes, key=lambda node: node.lineno, reverse=True):
