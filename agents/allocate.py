@@ -2,10 +2,11 @@
 
 from pyroaring import BitMap
 
-from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
+from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.ledger import Ledger
 from agents.prefixes import Prefixes
+from agents.records import Outgoing, Record, batch_headers
 from pipeline import suppress
 from pipeline.allocate import Spaces, allocated, draw_batch, fact_key, facts_prefix
 from pipeline.ledger import sum_key, sum_of

@@ -14,7 +14,7 @@ from agents.catalogue import CatalogueReader
 from agents.compact import Compactor
 from agents.coordinate import Coordinate
 from agents.database import Database
-from agents.delivery import Delivery, handoff_to, register, run_beside
+from agents.delivery import Delivery
 from agents.enrich import Enrich
 from agents.fittings import Fittings
 from agents.fold import Fold
@@ -31,6 +31,7 @@ from agents.producers import StepProducer
 from agents.project import Projection
 from agents.quotas import Quotas
 from agents.readiness import KAFKA, POSTGRESQL, Readiness, ready_at_rebalances, watch
+from agents.registration import handoff_to, register, run_beside
 from agents.unions import forget_at_rebalances
 from agents.usage import UsageTeller
 from agents.verdicts import VerdictStore

@@ -1,6 +1,6 @@
 """Whose request a record of Kafka is, in an installation where requests carry a token."""
 
-from agents.delivery import Record
+from agents.records import Record
 from pipeline.errors import NotAuthenticated
 from pipeline.settings import Settings
 from pipeline.tokens import TokenRules, verify_request

@@ -12,8 +12,9 @@ from itertools import islice
 from typing import LiteralString
 
 from agents.database import Database
-from agents.delivery import Delivery, Outgoing
+from agents.delivery import Delivery
 from agents.faust_workarounds import Table
+from agents.records import Outgoing
 from agents.usage import AREA_CODES
 from pipeline.allocate import facts_prefix
 from pipeline.compact import (

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import cast
 
-from agents.delivery import Delivery, Outgoing, Record, audit_message, batch_headers, pure
+from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.loads import Loads
+from agents.records import Outgoing, Record, audit_message, batch_headers
 from agents.unions import Unions
 from pipeline import audit
 from pipeline.compact import let_go_in_order

@@ -8,87 +8,29 @@ it is restarted and reads again from its last commit.
 import asyncio
 import contextlib
 import logging
-import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
-from os import _exit
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from agents.handoff import Handoff
 from agents.producers import StepProducer
+from agents.records import Outgoing, Record, Step, batch_headers, task_event
 from pipeline import dead_letters, log_context
-from pipeline.dead_letters import Headers, Limit
-from pipeline.errors import (
-    NeedsPerson,
-    NumberlineError,
-    RecordError,
-    StepFailed,
-    TooManyDeadLetters,
-    Unavailable,
-    Unreadable,
-)
+from pipeline.dead_letters import Limit
+from pipeline.errors import NumberlineError, RecordError, StepFailed, TooManyDeadLetters, Unavailable
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import variable
 from pipeline.tracing import OFF, Tracing
-from schemas import codec, events, topics
+from schemas import topics
 from schemas.partitions import partition_for
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_LEAVE = 10  # a worker that ends on an error leaves its group properly, if it can in this time
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of Kafka as it was read. timestamp: ms since the epoch."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-    @property
-    def place(self) -> tuple[str, int, int]:
-        """Topic, partition and offset."""
-        return self.topic, self.partition, self.offset
-
-    def header(self, name: str) -> bytes | None:
-        """The last header of this name."""
-        return dict(self.headers).get(name)
-
-    def event(self, *kinds: type[T]) -> T:
-        """Its value as an event of one of these kinds, which the log says the task of.  Raises Unreadable."""
-        try:
-            event = codec.decode(self.value or b"")
-        except codec.CodecError as error:
-            raise Unreadable(str(error)) from error
-        if not isinstance(event, kinds):
-            raise Unreadable(f"{type(event).__name__} does not belong on {self.topic}")
-        log_context.know_task(getattr(event, "task_id", None))
-        return event
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """One message to send. partition_key: the area code or user id that decides the partition."""
-
-    topic: topics.Topic
-    key: bytes | None
-    value: bytes | None
-    partition_key: str
-    headers: Headers = ()
-
-
-Step = Callable[[Record], Awaitable[None]]
 
 
 @contextlib.contextmanager
@@ -241,115 +183,3 @@ class Delivery:
             record.timestamp,
         )
         return Outgoing(topics.DEADLETTERS, record.key, record.value, f"{record.partition}", kept + why)
-
-
-def batch_headers(event: Any) -> Headers:
-    """Whose batch a message is about, readable without its value."""
-    return (
-        ("user", event.user_id.encode()),
-        ("task", event.task_id.encode()),
-        ("batch", str(event.batch).encode()),
-    )
-
-
-def audit_message(event: events.Audited) -> Outgoing:
-    """What goes to the audit trail."""
-    return Outgoing(topics.AUDIT, event.actor.encode(), codec.encode(event), event.actor)
-
-
-def task_event(event: events.TaskEvent, headers: Headers = ()) -> Outgoing:
-    """A message about a task: all of a user's go through one partition."""
-    return Outgoing(topics.TASK_EVENTS, event.user_id.encode(), codec.encode(event), event.user_id, headers)
-
-
-def register(
-    app: Any,
-    delivery: Delivery,
-    topic: topics.Topic,
-    name: str,
-    step: Step,
-    namespace: str,
-    handoff: Handoff | None = None,
-) -> None:
-    """Make a step the Faust agent of a topic: one event of a partition at a time, acked by hand (F4)."""
-    source = app.topic(
-        topics.topic_name(namespace, topic),
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        allow_empty=True,
-    )
-
-    async def run(stream: Any) -> None:
-        stream = stream.noack()
-        async for event in stream.events():
-            message = event.message
-            record = Record(
-                topic=message.topic,
-                partition=message.partition,
-                offset=message.offset,
-                timestamp=round(message.timestamp * 1000),
-                key=event.key,
-                value=event.value,
-                headers=tuple((message.headers or {}).items())
-                if isinstance(message.headers, dict)
-                else tuple(message.headers or ()),
-            )
-            try:
-                if handoff is None or not await handoff.dealt_with(record):
-                    await delivery.process(name, step, record)
-            except Exception as error:
-                end_soon(name, error)
-                raise
-            await stream.ack(event)
-
-    run.__name__ = run.__qualname__ = name  # what Faust's log calls it
-    app.agent(source, name=name, isolated_partitions=True)(run)
-
-
-def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None:
-    """Run something for as long as the worker; should it fail, the worker ends.
-
-    While the worker stops it is no failure: producers and connections that it uses close before it is cancelled.
-    """
-
-    async def run() -> None:
-        try:
-            await body()
-        except Exception as error:
-            if app.should_stop:
-                log.info("%s ends with the worker: %s", name, error)
-                return
-            end_soon(name, error)
-            await app.crash(error)
-
-    app.task(run)
-
-
-def handoff_to(app: Any, delivery: Delivery, name: str, step: Step) -> Handoff:
-    """A way to this step past the broker; what fails other than by the message ends the worker."""
-
-    async def attempt(record: Record) -> None:
-        await delivery.attempt(name, step, record)
-
-    async def failed(error: Exception) -> None:
-        end_soon(name, error)
-        await app.crash(error)
-
-    return Handoff(attempt, failed)
-
-
-def end_soon(name: str, error: Exception) -> None:
-    """The process is to end now; should leaving the group hang, it ends all the same."""
-    if isinstance(error, NeedsPerson):
-        log.critical("%s: the worker ends and is not to be restarted: %s", name, error)
-    else:
-        log.critical("%s failed: the worker ends and is to be restarted", name, exc_info=error)
-    status = 2 if isinstance(error, NeedsPerson) else 1
-
-    def end() -> NoReturn:
-        time.sleep(SECONDS_TO_LEAVE)
-        _exit(status)
-
-    threading.Thread(target=end, daemon=True).start()

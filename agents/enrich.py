@@ -1,7 +1,8 @@
 """allocations -> enrich -> numbers: joins each number with the row of the prefix data that it belongs to."""
 
-from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure
+from agents.delivery import Delivery, pure
 from agents.prefixes import Prefixes
+from agents.records import Outgoing, Record, batch_headers
 from pipeline.enrich import enrich
 from schemas import codec, events, topics
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from agents.delivery import Step
+from agents.records import Step
 from agents.store import Store
 
 

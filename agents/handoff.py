@@ -11,12 +11,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from agents.records import Record
 from pipeline.errors import RecordError
-
-if TYPE_CHECKING:
-    from agents.delivery import Record
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +23,10 @@ LEAVE_SECONDS = 1.0  # for the copies to come when a worker stops
 
 Identity = tuple[bytes | None, bytes | None]
 Place = tuple[str, int, int]  # topic, partition, offset
-Attempt = Callable[["Record"], Awaitable[None]]
+Attempt = Callable[[Record], Awaitable[None]]
 
 
-def identity(record: "Record") -> Identity:
+def identity(record: Record) -> Identity:
     """Task and batch, out of the headers."""
     return record.header("task"), record.header("batch")
 
@@ -46,7 +44,7 @@ class Handoff:
         self._places: dict[Identity, Place] = {}  # of the copies that have not come
         self._open, self._empty = True, asyncio.Event()
 
-    def offer(self, record: "Record") -> None:
+    def offer(self, record: Record) -> None:
         """Begin with a message that is being sent; its offset is not known yet."""
         one = identity(record)
         if not self._open or one in self._handed or len(self._handed) >= MOST:
@@ -56,12 +54,12 @@ class Handoff:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def placed(self, record: "Record", offset: int) -> None:
+    def placed(self, record: Record, offset: int) -> None:
         """Where its copy lies, now that the broker has it."""
         if identity(record) in self._handed:
             self._places[identity(record)] = record.topic, record.partition, offset
 
-    async def dealt_with(self, record: "Record") -> bool:
+    async def dealt_with(self, record: Record) -> bool:
         """Whether the step is through with a record whose copy was handed over; waits until it is."""
         task = self._handed.pop(identity(record), None)
         self._places.pop(identity(record), None)
@@ -86,7 +84,7 @@ class Handoff:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), LEAVE_SECONDS)
 
-    async def _run(self, record: "Record") -> bool:
+    async def _run(self, record: Record) -> bool:
         try:
             await self._attempt(record)
         except RecordError as error:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from agents.catalogue import CatalogueReader
 from agents.database import Database
-from agents.delivery import Delivery, Outgoing, Record, audit_message, pure, task_event
+from agents.delivery import Delivery, pure
 from agents.held import held_batches
 from agents.quotas import Quotas
+from agents.records import Outgoing, Record, audit_message, task_event
 from agents.suppressed import last_change
 from pipeline import audit, log_context
 from pipeline.errors import NotAuthenticated

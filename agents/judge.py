@@ -3,10 +3,11 @@
 import numpy as np
 
 from agents.database import Database
-from agents.delivery import Delivery, Record, pure, task_event
+from agents.delivery import Delivery, pure
 from agents.held import held_numbers
 from agents.lookup import to_look_up
 from agents.prefix_versions import Versions
+from agents.records import Record, task_event
 from agents.suppressed import SuppressedReader
 from agents.verdicts import VerdictStore
 from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged

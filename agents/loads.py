@@ -3,8 +3,9 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from agents.delivery import Delivery, Record, pure
+from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
+from agents.records import Record
 from agents.unions import Unions
 from pipeline import quota
 from pipeline.quota import Load

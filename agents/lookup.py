@@ -5,8 +5,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agents.delivery import Delivery, Outgoing, Record, batch_headers, pure, task_event
+from agents.delivery import Delivery, pure
 from agents.lookups.facts import LookupFacts
+from agents.records import Outgoing, Record, batch_headers, task_event
 from agents.verdicts import VerdictStore
 from pipeline.judge import Answer, asked_numbers, judged_numbers
 from pipeline.metrics import WorkerMetrics

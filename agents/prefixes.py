@@ -3,8 +3,9 @@
 import asyncio
 from collections import OrderedDict
 
-from agents.delivery import Delivery, Record, pure
+from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
+from agents.records import Record
 from pipeline.errors import BatchImpossible
 from pipeline.prefixes import AreaCode
 from schemas import codec, events

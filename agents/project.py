@@ -10,7 +10,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from psycopg.types.json import Jsonb
 
 from agents.database import Database
-from agents.delivery import Delivery, Record, pure
+from agents.delivery import Delivery, pure
+from agents.records import Record
 from pipeline import log_context
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, heartbeat_seconds

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from psycopg.errors import UniqueViolation
 
 from agents.database import Connection, Database
-from agents.delivery import Delivery, Record, pure, task_event
+from agents.delivery import Delivery, pure
 from agents.prefixes import Prefixes
+from agents.records import Record, task_event
 from agents.turns import SMALL_ROWS
 from pipeline import numbering
 from pipeline.counts import Counts, counts_of

@@ -5,8 +5,9 @@ A hint: what counts is the ledger. Intake refuses early by it, and capacity is a
 
 import asyncio
 
-from agents.delivery import Delivery, Outgoing
+from agents.delivery import Delivery
 from agents.ledger import Ledger
+from agents.records import Outgoing
 from schemas import codec, events, topics
 from schemas.partitions import partition_for
 

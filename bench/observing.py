@@ -12,7 +12,8 @@ import click
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
-from agents.delivery import Delivery, Record
+from agents.delivery import Delivery
+from agents.records import Record
 from bench.stats import median
 from pipeline.metrics import WorkerMetrics
 from pipeline.spans import Spans

@@ -11,8 +11,8 @@ from typing import Any
 import click
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.delivery import Record, Step
 from agents.fittings import Fittings
+from agents.records import Record, Step
 from agents.run import run_worker
 from agents.store import Numbers, PrefixIds, Row, Store
 from numberline.logs import set_up_logs

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from agents.delivery import Outgoing, Record
+from agents.records import Outgoing, Record
 from pipeline.dead_letters import Headers
 from schemas import codec, events, topics
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agents.coordinate import Coordinate
-from agents.delivery import Outgoing
+from agents.records import Outgoing
 from pipeline.coordinate import fact_of
 from pipeline.draw import DRAW_VERSION
 from pipeline.errors import Unreadable

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.delivery import Delivery, Outgoing, Record, pure, run_beside
+from agents.delivery import Delivery, pure
+from agents.records import Outgoing, Record
+from agents.registration import run_beside
 from pipeline.dead_letters import Headers, batch_failed
 from pipeline.errors import BatchImpossible, StepFailed, Unavailable, Unreadable
 from pipeline.metrics import WorkerMetrics
@@ -318,7 +320,7 @@ async def test_what_runs_beside_ends_the_worker_unless_it_stops(
 ) -> None:
     """A worker that was told to stop closes its producers, and leaves with 0 all the same."""
     ended: list[str] = []
-    monkeypatch.setattr("agents.delivery.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
+    monkeypatch.setattr("agents.registration.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
 
     async def body() -> None:
         app.should_stop = stopping

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from agents.delivery import Record
 from agents.handoff import MOST, Handoff
+from agents.records import Record
 from pipeline.errors import Unavailable, Unreadable
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import agents.store
 from agents.database import Database
-from agents.delivery import Outgoing
+from agents.records import Outgoing
 from agents.store import COPY_NUMBERS, Store, columns, copy_rows
 from pipeline import numbering
 from pipeline.errors import BatchImpossible, StepFailed

@@ -12,8 +12,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agents.delivery import Delivery, Outgoing, Record, handoff_to
+from agents.delivery import Delivery
 from agents.handoff import Handoff
+from agents.records import Outgoing, Record
+from agents.registration import handoff_to
 from pipeline import log_context
 from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics

@@ -6,7 +6,7 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.delivery import Record
+from agents.records import Record
 from agents.store import Store
 from bench.parts.workers import AREA_CODES, even
 from bench.worker import COUNTING, METERED, STEP_PROCESSOR_SECONDS, CountingStore, Metered, fit

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.delivery import Delivery, Record
+from agents.delivery import Delivery
+from agents.records import Record
 from gateway import messages, server
 from gateway.api.app import build_app, build_services, description
 from gateway.api.problems import CODES

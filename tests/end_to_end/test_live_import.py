@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from agents import catalogue
 from agents.catalogue import CatalogueReader
-from agents.delivery import batch_headers
+from agents.records import batch_headers
 from numberline.prefixes import importing, release, versions
 from pipeline.metrics import WorkerMetrics
 from pipeline.prefix_build import PrefixRow

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from agents.allocate import Allocate
 from agents.coordinate import Coordinate
-from agents.delivery import Record
+from agents.records import Record
 from schemas import codec, events
 from tests.model.scenario import INPUT, Action, Cancel, Generate, Place, Validate, readable
 from tests.model.shells import DELIVERY, METRICS, PREFIXES, ModelTable

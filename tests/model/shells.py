@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from agents.delivery import Outgoing
+from agents.records import Outgoing
 from pipeline.metrics import WorkerMetrics
 from pipeline.prefix_build import PrefixRow, prefix_events
 from pipeline.prefixes import AreaCode

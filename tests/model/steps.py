@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.delivery import Outgoing, Record, batch_headers
+from agents.records import Outgoing, Record, batch_headers
 from pipeline.allocate import facts_prefix
 from pipeline.ledger import sum_key, sum_of
 from pipeline.plan import spread

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.delivery import Record
+from agents.records import Record
 from numberline.logs import ConsoleLines, JsonLines
 from pipeline import log_context
 from schemas import events, topics

@@ -17,9 +17,11 @@ from prometheus_client import CollectorRegistry
 
 from agents import faust_workarounds
 from agents.app import _build_app
-from agents.delivery import Delivery, Record, register
+from agents.delivery import Delivery
 from agents.faust_workarounds import recovery
 from agents.faust_workarounds.fetching import f7_end_when_records_are_gone
+from agents.records import Record
+from agents.registration import register
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from schemas import topics

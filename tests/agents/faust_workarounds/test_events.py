@@ -10,7 +10,9 @@ import pytest
 from faust.exceptions import ValueDecodeError
 from faust.types.tuples import ConsumerMessage
 
-from agents.delivery import Delivery, Record, register
+from agents.delivery import Delivery
+from agents.records import Record
+from agents.registration import register
 from pipeline.metrics import WorkerMetrics
 from schemas import topics
 from tests.agents.faust_workarounds.fakes import EVENTS, FakeConsumer, fake_app, unused
@@ -50,7 +52,7 @@ async def test_f4_an_event_whose_step_raised_is_not_acked(
 ) -> None:
     """A registered step acks by hand, when it is done; its failure is the worker's end."""
     ended: list[str] = []
-    monkeypatch.setattr("agents.delivery.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
+    monkeypatch.setattr("agents.registration.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
 
     async def step(_: Record) -> None:
         raise OSError("in the step")
