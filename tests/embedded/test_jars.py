@@ -96,7 +96,8 @@ def test_a_registry_out_of_reach_is_told_with_the_ways_out(monkeypatch: pytest.M
         fetch_jars([JAR])
     assert str(error.value).startswith(f"thing-1.2.jar cannot be downloaded from {address} (")
     assert str(error.value).endswith(
-        f"check the network and HTTPS_PROXY, or copy the jars from a machine that has them into {cache_directory()}"
+        "check the network and HTTPS_PROXY (where that has a certificate of its own, REQUESTS_CA_BUNDLE), "
+        f"or copy the jars from a machine that has them into {cache_directory()}"
     )
 
 
