@@ -15,7 +15,6 @@ from gateway.positions import Position
 from pipeline import log_context
 from pipeline.errors import NeedsPerson, NumberlineError, Unavailable, Unreadable
 from pipeline.kafka_security import security_options
-from pipeline.log_context import Work
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 from pipeline.tracing import OFF, Span, Tracing
@@ -136,26 +135,20 @@ class Feed:
             if self.waiting_for is not None and await _has_reached(consumer, ends):
                 self.waiting_for = None
                 log.info("read %s: %d tasks are active", self._topic, self._hub.tasks.active_count)
-            for records in (await consumer.getmany(timeout_ms=1000)).values():
+            for partition, records in (await consumer.getmany(timeout_ms=1000)).items():
                 for record in records:
-                    with log_context.at_work("tell", record) as work:
-                        outcome = self._told(work, record)
+                    # what the topic held at the start was told before, and leaves no span
+                    tracing = self._tracing if record.offset >= ends[partition] else OFF
+                    with log_context.at_work("tell", record) as work, tracing.processing(work) as span:
+                        outcome = self._take(record, span)
                     self._metrics.progress_records.labels(outcome).inc()
                     taken += 1
                     if taken % RECORDS_A_TURN == 0:
                         await asyncio.sleep(0)
             self._metrics.active_tasks.set(self._hub.tasks.active_count)
 
-    def _told(self, work: Work, record: ConsumerRecord) -> str:
-        """Publish a record; one that cannot be read says so in the log and is left out.
-
-        What the topic holds at the start was told before, and leaves no span.
-        """
-        tracing = self._tracing if self.waiting_for is None else OFF
-        with tracing.processing(work) as span:
-            return self._take(record, span)
-
     def _take(self, record: ConsumerRecord, span: Span) -> str:
+        """Publish a record; one that cannot be read says so in the log and is left out."""
         position = Position.of(record.partition, record.offset, record.value)
         try:
             event = codec.decode(record.value or b"")
