@@ -58,15 +58,18 @@ def traced(
         made.worker(**collector.environment),
     ):
         port = free_port()
-        ports = {"NUMBERLINE_GATEWAY_PORT": str(free_port()), "NUMBERLINE_HTTP_PORT": str(port)}
+        ready = free_port()
+        ports = {"NUMBERLINE_GATEWAY_PORT": str(ready), "NUMBERLINE_HTTP_PORT": str(port)}
         with made.process("gateway", "traced", **ports, **collector.environment) as gateway:
-            wait_until(lambda: gateway.metric("numberline_consumer_lag_records") >= 0 and _answers(port), 30, "API")
+            # what the topic holds when the gateway begins to read it leaves no span
+            wait_until(lambda: gateway.alive() and _answers(ready, "readyz"), 30, "gateway that is ready")
+            wait_until(lambda: _answers(port, "api/openapi.json"), 30, "API")
             yield Traced(made, collector, port)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/openapi.json", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
