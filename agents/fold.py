@@ -10,6 +10,7 @@ from agents.delivery import Delivery
 
 PAUSE_SECONDS = 0.5
 MOST_CHANGES = 1_000
+MOST_ROWS = MOST_CHANGES * 100  # of all values of all attributes that these may change
 LOCK = 0x6E756D62  # any number that nothing else locks: one worker folds at a time
 
 # rows are locked in one order, and a row deleted is a row added: all of it or nothing
@@ -43,6 +44,6 @@ class Fold:
             await self._delivery.within_deadline(self.once(), "commit of PostgreSQL")
 
     async def once(self) -> None:
-        """Fold the oldest rows, after all batches that wait to be stored."""
-        async with self._database.connection(MOST_CHANGES * 10_000) as connection:
+        """Fold the oldest rows, in a turn after those of whatever has come until a second later."""
+        async with self._database.connection(MOST_ROWS) as connection:
             await connection.execute(FOLD, (LOCK, MOST_CHANGES))

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from time import monotonic as _now
 
 SMALL_ROWS = 1_000
-# how much later a row makes a batch's turn: one of 5,000 lets pass whatever small ones come within 0.5 s of it,
-# and none after that, so that it never waits for ever
+# how much later a row makes a turn: one of 5,000 lets pass whatever small ones come within 0.5 s of it, and none
+# after that; and however many rows it is, what comes a second later waits behind it, so that nobody waits for ever
 SECONDS_A_ROW = 1e-4
+MOST_SECONDS = 1.0
 
 
 class Turns:
@@ -25,7 +26,7 @@ class Turns:
     async def turn(self, rows: int) -> AsyncIterator[None]:
         """Wait for a turn, and hold it."""
         small, granted = rows <= SMALL_ROWS, asyncio.get_running_loop().create_future()
-        order = _now() + rows * SECONDS_A_ROW
+        order = _now() + min(rows * SECONDS_A_ROW, MOST_SECONDS)
         heapq.heappush(self._waiting, (order, next(self._count), small, granted))
         self._grant()
         try:

@@ -29,6 +29,7 @@ async def measure(bench: Bench) -> Measured:
         started = time.perf_counter()
         await bench.load.all(client, USER, [sizes.million] * sizes.memory_tasks, on_end=bench.advance)
         seconds = time.perf_counter() - started
+    bench.system.check()
     at_last = procfs.memory(pid)
     numbers = sizes.million * sizes.memory_tasks
     return Measured(

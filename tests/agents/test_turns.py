@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agents.turns import SMALL_ROWS, Turns
+from agents.turns import MOST_SECONDS, SMALL_ROWS, Turns
 
 LARGE = 5_000
 
@@ -92,6 +92,23 @@ async def test_a_large_batch_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPa
     await turned.go("a")
 
     assert turned.order == ["a", "small 1", "large"]
+
+
+async def test_what_is_huge_goes_before_what_comes_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows it is: a worker that is never idle would not come to it otherwise."""
+    now = [1000.0]
+    monkeypatch.setattr("agents.turns._now", lambda: now[0])
+    turned = Turned(1)
+    for name, rows in (("a", LARGE), ("huge", 10**9), ("b", LARGE)):
+        await turned.come(name, rows)
+    now[0] += MOST_SECONDS
+    for name in ("c", "d"):
+        await turned.come(name, LARGE)
+
+    for name in ("a", "b", "huge", "c"):
+        await turned.go(name)
+
+    assert turned.order == ["a", "b", "huge", "c", "d"]
 
 
 async def test_whoever_gives_up_leaves_the_place_to_others() -> None:
