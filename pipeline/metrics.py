@@ -13,6 +13,10 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 TASK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 RECOVERY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 SIZES = (100, 10_000, 100_000, 1_000_000)  # numbers of a task, at most
+LIMITS = (
+    *("connections", "connections_address", "connections_user", "messages", "messages_address", "messages_user"),
+    *("message_size", "subscriptions"),
+)
 
 # a second series for each counter, of when it began: nobody asks for it, and it doubles what is stored
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -128,6 +132,7 @@ class WorkerMetrics(ProcessMetrics):
         self.lookups = Counter(
             "numberline_lookups", "Numbers that a lookup provider was asked about.", ["outcome"], registry=registry
         )
+        _begin(self.lookups, ("answered",), ("failed",))
         self.dead_letters = Counter(
             "numberline_dead_letters",
             "Records that went to the dead letters.",
@@ -213,12 +218,14 @@ class GatewayMetrics(ProcessMetrics):
             ["limit"],
             registry=registry,
         )
+        _begin(self.limits_reached, *((limit,) for limit in LIMITS))
         self.resumes = Counter(
             "numberline_websocket_resumes",
             "Positions that clients came back with, by where what they missed was found.",
             ["outcome"],
             registry=registry,
         )
+        _begin(self.resumes, ("memory",), ("kafka",), ("expired",), ("unavailable",))
         self.closes = Counter(
             "numberline_websocket_closes", "Connections closed, by code.", ["code"], registry=registry
         )

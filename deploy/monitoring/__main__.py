@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.grafana import as_json, runbook_as_json
+from deploy.monitoring.panels import DASHBOARDS
 from deploy.monitoring.rules import RUNBOOK, groups
 
 HERE = Path(__file__).parent

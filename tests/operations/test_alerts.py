@@ -18,7 +18,7 @@ import yaml
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from deploy.monitoring.dashboards import DASHBOARDS
+from deploy.monitoring.panels import DASHBOARDS
 from deploy.monitoring.rules import Alert, Limits, alerts, groups, recording_rules
 from embedded import Kafka, Postgres
 from embedded.ports import free_port

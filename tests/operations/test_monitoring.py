@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from deploy.monitoring.__main__ import HERE, files, runbook_sections
-from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.grafana import Dashboard
-from deploy.monitoring.rules import Alert, alerts
+from deploy.monitoring.panels import DASHBOARDS
+from deploy.monitoring.rules import Alert, alerts, recording_rules
 from tests.operations.test_alerts import SEEN
+from tests.pipeline.test_metrics import families
 from tests.prometheus import promtool
 
 UNIT_TESTS = Path(__file__).with_name("rules_test.yaml")
@@ -69,6 +70,18 @@ def test_alert_says_what_it_takes(alert: Alert) -> None:
 def test_runbook_has_no_other_alerts() -> None:
     """Which nobody would ever see."""
     assert set(runbook_sections()) == {alert.name for alert in alerts()}
+
+
+def test_every_metric_is_looked_at() -> None:
+    """By a panel or an alert: what nobody looks at need not be counted."""
+    asked = " ".join(
+        [
+            *(expr for dashboard in DASHBOARDS for panel in dashboard.panels for expr, _ in panel.queries),
+            *(alert.expr for alert in alerts()),
+            *(rule["expr"] for rule in recording_rules()),
+        ]
+    )
+    assert not [family.name for family in families() if family.name not in asked]
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
