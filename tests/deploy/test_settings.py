@@ -13,6 +13,8 @@ GIVEN = {  # what an operator puts in
     "database-url": "postgresql://numberline:password@postgres/numberline",
     "auth-secret": "0123456789abcdef0123456789abcdef",
     "postgres-password": "password",
+    "twilio-account-sid": "AC123",
+    "twilio-auth-token": "token",
     "uri": "postgresql://numberline:password@numberline-postgres-rw.numberline:5432/numberline",
 }
 IMAGE = dict(re.findall(r"(NUMBERLINE_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
