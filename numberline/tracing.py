@@ -1,7 +1,10 @@
 """Tracing as the settings want it: off, or sent by OTLP as the standard OTEL_ variables say."""
 
+import logging
+import math
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +14,26 @@ from pipeline.settings import Settings, variable
 from pipeline.tracing import OFF, Tracing
 
 LEAVE_SECONDS = 2.0  # for what has not been sent when a process ends; a collector that is away delays it no longer
+SILENT_SECONDS = 600.0
+# which say at each batch of spans that it cannot be sent, and at each span that there is no room for it
+COMPLAINING = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
+
+
+class Seldom(logging.Filter):
+    """Lets the same message pass once in SILENT_SECONDS, whatever it is about."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """As its base says."""
+        now = self._clock()
+        if now - self._said.get(record.msg, -math.inf) < SILENT_SECONDS:
+            return False
+        self._said[record.msg] = now
+        return True
 
 
 @contextmanager
@@ -20,6 +43,8 @@ def tracing(settings: Settings, process: str) -> Iterator[Tracing]:
         yield OFF
         return
     provider = _provider(settings, process)
+    for name in COMPLAINING:
+        logging.getLogger(name).addFilter(Seldom())
     from pipeline.spans import Spans
 
     try:

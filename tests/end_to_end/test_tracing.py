@@ -1,7 +1,9 @@
 """One request through all spans: from its own trace context through every topic to the gateway that tells of it."""
 
+import contextlib
 import json
 import secrets
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ from numberline.client import signing_rules
 from pipeline.tokens import sign
 from schemas.identity import task_id
 from tests.collector import Collector, Span, collecting, way_of
+from tests.end_to_end.test_lookups import asking, external
 from tests.fix_installation import Installation, make_small_installation
+from tests.lookup_server import LookupServer
 from tests.processes import wait_until
 
 USER = "ann-who-is-nobody-elses-business"
@@ -54,8 +58,9 @@ def traced(
     directory = tmp_path_factory.mktemp("traced")
     with (
         collecting() as collector,
+        LookupServer().running() as provider,
         make_small_installation(kafka_server, postgres_server, directory) as made,
-        made.worker(**collector.environment),
+        made.worker(**collector.environment, **asking(provider)),
     ):
         port = free_port()
         ready = free_port()
@@ -157,3 +162,50 @@ def test_a_record_that_fails_says_why_and_its_letter_is_as_it_was(traced: Traced
     assert "4155550100" not in str(failed)
     letters = {record.value(): dict(record.headers()) for record in traced.made.records("deadletters")}
     assert letters[b"4155550100 is no event"]["traceparent"] == traceparent.encode()
+
+
+def test_a_lookup_is_part_of_the_trace(traced: Traced) -> None:
+    """Between the verdict by the data and the end; the provider is told of no trace."""
+    trace, caller, traceparent = new_context()
+    body = external(USER, numbers=["+12012000001", "no number"])
+    traced.made.produce(json.dumps(body).encode(), traceparent=traceparent.encode())
+    way = ["intake requests", "coordinate task-events", "judge validations", "lookup lookups"]
+    spans = traced.spans_along(trace, [*way, "coordinate task-events", "tell progress"])
+
+    assert [span.name.split()[0] for span in spans if span.parent == caller] == ["intake"]
+    (lookup,) = [span for span in spans if span.name.startswith("lookup")]
+    assert lookup.attributes["numberline.task"] == task_id(USER, body["request_id"])
+    assert not [span for span in spans if "2012000001" in str(span)]
+
+
+@contextlib.contextmanager
+def away(hangs: bool) -> Iterator[dict[str, str]]:
+    """The environment of a process whose collector takes connections and never answers, or refuses them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not hangs:
+            server.close()
+        yield {
+            "NUMBERLINE_TRACING": "otlp",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "1",  # s
+            "OTEL_BSP_MAX_QUEUE_SIZE": "64",  # fewer than one of the tasks makes
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "16",
+        }
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "hangs"])
+def test_a_collector_that_is_away_costs_no_number(small_installation: Installation, hangs: bool) -> None:
+    """Tasks end as ever, the log says each complaint once, and the worker leaves when it is told to."""
+    made = small_installation
+    with away(hangs) as environment, made.worker(**environment) as worker:
+        for _ in range(3):
+            ended = made.ending(made.request(USER, area_code="201", quantity=1_000, batch_size=100))
+            assert ended["type"] == "task_completed"
+        wait_until(lambda: "opentelemetry" in worker.log.read_text(), SECONDS, "word of the collector")
+        assert worker.stop() == 0
+    assert made.rows("SELECT count(*), count(DISTINCT number) FROM numbers") == [(3_000, 3_000)]
+    assert made.records("deadletters") == []
+    said = [line for line in worker.log.read_text().splitlines() if " opentelemetry." in line]
+    assert "Queue full" in " ".join(said)
+    assert len(said) <= 3  # a connection that failed, a batch of spans that was left out, a span without room
