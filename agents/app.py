@@ -110,7 +110,8 @@ def build_worker(
     verdicts = VerdictStore(database, versions, metrics)
     lookup, lookups = delivery("lookup"), _lookups(settings)
     facts = LookupFacts(database, settings.lookup_provider or "")
-    prefixes = Prefixes(load, prefix_table)
+    loads = Load(load, prefix_table)
+    prefixes = Prefixes(load, prefix_table, loads)
     asked = Intake(intake, catalogues, database, quotas, settings, metrics, _callers(settings))
     coordinate = Coordinate(coordinate_, tasks, metrics)
     allocate = Allocate(allocate_, ledger, prefixes, metrics)
@@ -125,7 +126,7 @@ def build_worker(
         (topics.NUMBERS, "store", store, store_),
         (topics.VALIDATIONS, "judge", Judge(judge, database, versions, verdicts), judge),
         (topics.LOOKUPS, "lookup", Lookup(lookup, verdicts, facts, lookups, settings, metrics), lookup),
-        (topics.PREFIXES, "load", Load(load, prefix_table), load),
+        (topics.PREFIXES, "load", loads, load),
     )
     for topic, name, step, of_step in steps:
         register(app, of_step, topic, name, fittings.around(name, step), settings.namespace, handoffs.get(topic))
@@ -148,7 +149,7 @@ def build_worker(
     run_beside(app, "kafka", partial(watch, readiness, KAFKA, producers[0].check))
     run_beside(app, "postgresql", partial(watch, readiness, POSTGRESQL, database.check))
     run_beside(app, "project", Projection(settings, delivery("project"), database).run)
-    run_beside(app, "fold", Fold(delivery("fold"), database).run)
+    run_beside(app, "fold", Fold(database).run)
     app.on_before_shutdown.connect(close)
     return app
 

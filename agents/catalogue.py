@@ -39,7 +39,11 @@ class CatalogueReader:
             for partition in range(partitions)
         ]
         self._log = CatalogueLog()
-        self._loaded = asyncio.Event()
+        self._caught_up, self._loaded = asyncio.Event(), asyncio.Event()
+
+    async def caught_up(self) -> None:
+        """Return when all is read that the topics held at the start, however long that takes."""
+        await self._caught_up.wait()
 
     async def current(self) -> Capacity:
         """What new requests are planned by; waits for the first."""
@@ -71,6 +75,7 @@ class CatalogueReader:
                         del behind[partition]
                 if not behind:
                     self._advance()
+                    self._caught_up.set()
         finally:
             await consumer.stop()
 

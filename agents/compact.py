@@ -88,7 +88,7 @@ class Compactor:
         found = self._facts(self._ledger, partition, prefix, owned)
         facts = [key.removeprefix(prefix).decode() async for key, _ in found]
         if len(facts) >= FEWEST_FACTS:
-            old = await self._delivery.within_deadline(self._old(drawn_for(facts)), "answer of PostgreSQL")
+            old = await self._old(drawn_for(facts))
             for command in compactions(code, facts, old, uuid.uuid4().hex):
                 started = time.monotonic()
                 await self._delivery.send(_message(topics.BATCHES, code, command))

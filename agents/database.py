@@ -5,6 +5,7 @@ import contextlib
 import logging
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -33,7 +34,13 @@ REFUSED_CONNECTION = re.compile(
     r'|(?:role|database) ".*" does not exist|role ".*" is not permitted to log in)'
     r"|fe_sendauth: (no password supplied)"
 )
-LOCK_WAIT_SECONDS = 2.0  # a healthy transaction of a batch takes milliseconds
+# a session that blocks another one, and whose client says nothing at two looks, is a paused or lost worker's; one
+# at work is let be, however long it takes: a sound transaction may take seconds on a busy server, a migration too
+LOCK_WAIT_SECONDS, LOOK_AGAIN_SECONDS = 2.0, 1.0
+BLOCKING_AND_SILENT = """
+SELECT pid, state_change FROM unnest(pg_blocking_pids(%s)) AS blocking JOIN pg_stat_activity ON pid = blocking
+WHERE wait_event_type = 'Client'
+"""
 REMEDY = "Run `numberline init` with the rights to change tables, or grant this worker's role what it needs."
 
 
@@ -44,11 +51,15 @@ def refusal(error: psycopg.Error) -> str | None:
 
 
 class Database:
-    """Connections of one worker. Whoever holds one for longer than LOCK_WAIT_SECONDS while another session
-    blocks it has that session ended: it is a paused or lost worker's, and what it wrote is rolled back."""
+    """Connections of one worker. Whoever holds one for longer than LOCK_WAIT_SECONDS, blocked by a session whose
+    client is silent, has that session ended: what it wrote is rolled back.
+
+    deadline_seconds: for which one may be held. A turn is waited for as long as it takes: whoever holds one has
+    that deadline, and a worker that has much to write is sound.
+    """
 
     def __init__(self, url: str, connections: int, deadline_seconds: float, metrics: WorkerMetrics) -> None:
-        self._url, self._metrics = url, metrics
+        self._url, self._deadline_seconds, self._metrics = url, deadline_seconds, metrics
         self._turns = Turns(connections)
         self._pool = AsyncConnectionPool(
             url,
@@ -73,17 +84,22 @@ class Database:
         """A connection in autocommit mode, kept from waiting for ever behind another session's locks.
 
         rows: about how many will be written by it; who has few goes first.
-        Raises DatabaseRefuses where what is done with it is refused for a reason that will not pass.
+        Raises Unavailable where it is held past the deadline, and DatabaseRefuses where what is done with it is
+        refused for a reason that will not pass.
         """
         await self._pool.open()  # at the first use, in the loop that goes on using it
-        async with self._turns.turn(rows), self._pool.connection() as connection:
-            watch = asyncio.create_task(self._end_what_blocks(connection.info.backend_pid))
+        async with self._turns.turn(rows):
             try:
-                yield connection
+                async with asyncio.timeout(self._deadline_seconds), self._pool.connection() as connection:
+                    watch = asyncio.create_task(self._end_what_blocks(connection.info.backend_pid))
+                    try:
+                        yield connection
+                    finally:
+                        watch.cancel()
+            except TimeoutError:
+                raise Unavailable("answer of PostgreSQL", self._deadline_seconds) from None
             except REFUSALS as error:
                 raise DatabaseRefuses(f"PostgreSQL refuses: {error.diag.message_primary}", REMEDY) from None
-            finally:
-                watch.cancel()
 
     async def check(self) -> None:
         """Return when it answers.  Raises Unavailable."""
@@ -95,13 +111,18 @@ class Database:
             raise Unavailable(f"answer of PostgreSQL ({error})", 0) from None
 
     async def _end_what_blocks(self, pid: int) -> None:
-        while True:
-            await asyncio.sleep(LOCK_WAIT_SECONDS)
-            async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-                rows = await connection.execute(
-                    "SELECT blocker, pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids(%s)) AS blocker",
-                    (pid,),
-                )
-                for blocker, _ in await rows.fetchall():
-                    log.warning("ended the PostgreSQL session %d, which blocked a batch for 2 s", blocker)
+        await asyncio.sleep(LOCK_WAIT_SECONDS)
+        with contextlib.suppress(psycopg.Error):  # PostgreSQL is away: the deadline holds
+            await self._look_for_what_blocks(pid)
+
+    async def _look_for_what_blocks(self, pid: int) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+            silent: set[tuple[int, datetime]] = set()
+            while True:
+                found = set(await (await connection.execute(BLOCKING_AND_SILENT, (pid,))).fetchall())
+                for blocker, _ in silent & found:
+                    await connection.execute("SELECT pg_terminate_backend(%s)", (blocker,))
+                    log.warning("ended the PostgreSQL session %d, which blocked a batch and did nothing", blocker)
                     self._metrics.store_retries.labels("blocked").inc()
+                silent = found
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -6,7 +6,6 @@ The sum of both is exact at every moment; folding keeps the part that a query ad
 import asyncio
 
 from agents.database import Database
-from agents.delivery import Delivery
 
 PAUSE_SECONDS = 0.5
 MOST_CHANGES = 1_000
@@ -34,14 +33,14 @@ ON CONFLICT (user_id, attribute, value) DO UPDATE SET count = user_counts.count 
 class Fold:
     """Folds for ever."""
 
-    def __init__(self, delivery: Delivery, database: Database) -> None:
-        self._delivery, self._database = delivery, database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def run(self) -> None:
         """Never returns; an error of PostgreSQL ends it, and with it the worker."""
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
-            await self._delivery.within_deadline(self.once(), "commit of PostgreSQL")
+            await self.once()
 
     async def once(self) -> None:
         """Fold the oldest rows, in a turn after those of whatever has come until a second later."""

@@ -42,6 +42,7 @@ class Intake:
 
     async def __call__(self, record: Record) -> None:
         """One request. A refusal goes to the dead letters as well, and to nobody else if unauthenticated."""
+        await self._catalogues.caught_up()
         capacity = await self._delivery.within_deadline(
             self._catalogues.current(), "prefix data: run `numberline init`"
         )
@@ -74,11 +75,10 @@ class Intake:
         """What PostgreSQL has of a validation, to be pinned in its plan: more batches and changes may follow."""
         if not isinstance(request, ValidateRequest):
             return Named()
-        place = await self._delivery.within_deadline(last_change(self._database), "answer of PostgreSQL")
+        place = await last_change(self._database)
         held = None
         if request.task_id or request.project_id:
-            found = held_batches(self._database, request.user_id, request.task_id, request.project_id)
-            held = await self._delivery.within_deadline(found, "answer of PostgreSQL")
+            held = await held_batches(self._database, request.user_id, request.task_id, request.project_id)
         return Named(held, place, self._lookup_budget)
 
     def _told(self, record: Record, invalid: RequestInvalid, caller: str | None) -> list[Outgoing]:

@@ -26,14 +26,10 @@ class Judge:
         """One planned batch: judged by the version of its plan, durable, then reported."""
         with pure():
             planned = record.event(events.ValidationPlanned)
-        blocks = await self._delivery.within_deadline(
-            self._versions.blocks(planned.prefix_version), f"prefix data, version {planned.prefix_version}"
-        )
-        lists = self._suppressed.of(planned.user_id, planned.suppressions)
-        suppressed = await self._delivery.within_deadline(lists, "answer of PostgreSQL")
+        blocks = await self._versions.blocks(planned.prefix_version)
+        suppressed = await self._suppressed.of(planned.user_id, planned.suppressions)
         if planned.source == "internal" and planned.kind == HELD:
-            work = self._store.held(planned, blocks, suppressed)
-            judged = await self._delivery.within_deadline(work, "commit of PostgreSQL")
+            judged = await self._store.held(planned, blocks, suppressed)
             await self._delivery.send(task_event(judged))
             return
         numbers = await self._part(planned) if planned.kind == HELD else given_numbers(planned)
@@ -44,13 +40,13 @@ class Judge:
             return
         with pure():
             rows = judged_numbers(batch)
-        stored = await self._delivery.within_deadline(self._store.numbers(batch, rows), "commit of PostgreSQL")
+        stored = await self._store.numbers(batch, rows)
         await self._delivery.send(task_event(stored))
 
     async def _part(self, planned: events.ValidationPlanned) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The national numbers of a part of a stored batch."""
         batch_ids = np.frombuffer(planned.batch_ids, "<i4").tolist()
         async with self._database.connection(0) as connection:
-            rows = await self._delivery.within_deadline(held_numbers(connection, batch_ids), "answer of PostgreSQL")
+            rows = await held_numbers(connection, batch_ids)
         part = rows["number"][planned.offset : planned.offset + planned.size]
         return np.asarray(part.astype(np.int64) - COUNTRY)

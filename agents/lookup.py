@@ -50,12 +50,11 @@ class Lookup:
         with pure():
             batch = record.event(events.NumbersJudged)
             asked, beyond = asked_numbers(batch)
-        known = await self._facts_of(batch)
+        known = await self._facts.of(batch)
         if missing := [number for number in asked if number not in known]:
             now = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-            cached = self._facts.cache(batch, missing, now - self._cache_age, now)
-            await self._delivery.within_deadline(cached, "commit of PostgreSQL")
-            known = await self._facts_of(batch)
+            await self._facts.cache(batch, missing, now - self._cache_age, now)
+            known = await self._facts.of(batch)
         until = asyncio.get_running_loop().time() + TURN_SECONDS
         if missing := [number for number in asked if number not in known]:
             known = await self._asked(batch, missing, until)
@@ -67,19 +66,14 @@ class Lookup:
             rows = judged_numbers(batch, answers | dict.fromkeys(beyond, OVER_BUDGET))
             counts = Counter(_outcome(answer, cached) for answer, cached in known.values())
             counts["over_budget"] = len(beyond)
-        work = self._store.numbers(batch, rows, +counts)
-        stored = await self._delivery.within_deadline(work, "commit of PostgreSQL")
+        stored = await self._store.numbers(batch, rows, +counts)
         await self._delivery.send(task_event(stored))
-
-    async def _facts_of(self, batch: events.NumbersJudged) -> dict[int, tuple[Answer, bool]]:
-        return await self._delivery.within_deadline(self._facts.of(batch), "answer of PostgreSQL")
 
     async def _asked(
         self, batch: events.NumbersJudged, missing: list[int], until: float
     ) -> dict[int, tuple[Answer, bool]]:
         """What is known when the turn has ended."""
-        begun = self._facts.begun(batch, self._lost_seconds)
-        calls = await self._delivery.within_deadline(begun, "answer of PostgreSQL")
+        calls = await self._facts.begun(batch, self._lost_seconds)
         lost = [number for number in missing if calls.get(number)]
         await asyncio.gather(
             *(self._add(batch, number, INTERRUPTED) for number in lost),
@@ -87,19 +81,17 @@ class Lookup:
         )
         if any(not old for old in calls.values()):
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        return await self._facts_of(batch)
+        return await self._facts.of(batch)
 
     async def _ask(self, batch: events.NumbersJudged, number: int, until: float) -> None:
         """Each answer by itself: should the worker end, only what is under way is lost."""
         if self._client is None:
             await self._add(batch, number, NO_PROVIDER)
-        elif await self._client.turn(until):
-            begun = self._facts.begin(batch, number)
-            if await self._delivery.within_deadline(begun, "commit of PostgreSQL"):
-                await self._add(batch, number, await self._client.look_up(number))
+        elif await self._client.turn(until) and await self._facts.begin(batch, number):
+            await self._add(batch, number, await self._client.look_up(number))
 
     async def _add(self, batch: events.NumbersJudged, number: int, answer: Answer) -> None:
-        await self._delivery.within_deadline(self._facts.add(batch, {number: answer}), "commit of PostgreSQL")
+        await self._facts.add(batch, {number: answer})
         self._metrics.lookups.labels("failed" if answer.error else "answered").inc()
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.records import Record
-from pipeline.errors import BatchImpossible
+from pipeline.errors import BatchImpossible, Unavailable
 from pipeline.prefixes import AreaCode
 from schemas import codec, events
 from schemas.identity import prefix_key
@@ -19,9 +19,11 @@ class Load:
 
     def __init__(self, delivery: Delivery, table: Table) -> None:
         self._delivery, self._table = delivery, table
+        self.taken = 0
 
     async def __call__(self, record: Record) -> None:
         """One area code in one version; a tombstone withdraws it. `current` is for the catalogue alone."""
+        self.taken += 1
         if record.key is None or b"|" not in record.key:
             return
         if record.value is None:
@@ -33,10 +35,10 @@ class Load:
 
 
 class Prefixes:
-    """The table as allocate and enrich read it."""
+    """The table as allocate and enrich read it. load: what fills it."""
 
-    def __init__(self, delivery: Delivery, table: Table, most: int = 512) -> None:
-        self._delivery, self._table, self._most = delivery, table, most
+    def __init__(self, delivery: Delivery, table: Table, load: Load, most: int = 512) -> None:
+        self._delivery, self._table, self._load, self._most = delivery, table, load, most
         self._parsed: OrderedDict[bytes, AreaCode] = OrderedDict()  # immutable, so no rebalance outdates it
 
     async def of(self, area_code: str, version: int, partition: int) -> AreaCode:
@@ -46,9 +48,7 @@ class Prefixes:
         """
         key = prefix_key(area_code, version)
         if (parsed := self._parsed.get(key)) is None:
-            value = await self._delivery.within_deadline(
-                self._value(area_code, version, partition), f"prefix data of {area_code}, version {version}"
-            )
+            value = await self._loaded(area_code, version, partition)
             with pure():
                 event = codec.decode(value)
                 assert isinstance(event, events.PrefixBlocks)
@@ -57,6 +57,18 @@ class Prefixes:
                 self._parsed.popitem(last=False)
         self._parsed.move_to_end(key)
         return parsed
+
+    async def _loaded(self, area_code: str, version: int, partition: int) -> bytes:
+        """The deadline begins anew while others are loaded: on a busy worker all of them may take long."""
+        while True:
+            taken = self._load.taken
+            try:
+                return await self._delivery.within_deadline(
+                    self._value(area_code, version, partition), f"prefix data of {area_code}, version {version}"
+                )
+            except Unavailable:
+                if self._load.taken == taken:
+                    raise
 
     async def _value(self, area_code: str, version: int, partition: int) -> bytes:
         while (value := self._table.get(prefix_key(area_code, version))) is None:

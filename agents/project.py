@@ -78,7 +78,7 @@ class Projection:
                 await self._take(await consumer.getmany(timeout_ms=1000, max_records=MOST_RECORDS))
                 if self._newest or self._audited:
                     log_context.end()
-                    await self._delivery.within_deadline(self._write(), "commit of PostgreSQL")
+                    await self._write()
                     self._newest.clear()
                     self._audited.clear()
                 with contextlib.suppress(IllegalStateError, CommitFailedError):  # a rebalance: read again

@@ -72,9 +72,7 @@ class Store:
         with pure():
             row = marker(batch, counts_of(prefix_ids, prefixes, batch.verdict))
         started = time.perf_counter()
-        count = await self._delivery.within_deadline(
-            self.stored(batch, row, numbers, prefix_ids), "commit of PostgreSQL"
-        )
+        count = await self.stored(batch, row, numbers, prefix_ids)
         self._metrics.store_seconds.observe(time.perf_counter() - started)
         stored = events.BatchStored(batch.task_id, batch.user_id, batch.batch, batch.area_code, batch.asked, count)
         await self._delivery.send(task_event(stored))
