@@ -31,9 +31,9 @@ SELECT right_ || ' on ' || name FROM (VALUES
     ('prefixes', 'SELECT'), ('quotas', 'SELECT'),
     ('suppression_changes', 'SELECT'), ('suppression_numbers', 'SELECT'),
     ('batches', 'SELECT INSERT UPDATE'), ('numbers', 'SELECT INSERT'),
-    ('batch_counts', 'SELECT INSERT DELETE'), ('user_counts', 'SELECT INSERT UPDATE'),
+    ('count_changes', 'SELECT INSERT DELETE'), ('user_counts', 'SELECT INSERT UPDATE'),
     ('verdicts', 'SELECT INSERT DELETE'), ('validation_batches', 'SELECT INSERT UPDATE'),
-    ('validation_numbers', 'INSERT'), ('lookups', 'SELECT INSERT'),
+    ('validation_numbers', 'INSERT'), ('lookups', 'SELECT INSERT'), ('lookup_calls', 'SELECT INSERT'),
     ('task_states', 'SELECT INSERT UPDATE'), ('audit_records', 'INSERT')
 ) AS needed (name, rights), regexp_split_to_table(rights, ' ') AS right_
 WHERE CASE WHEN to_regclass(name) IS NOT NULL THEN NOT has_table_privilege(name, right_) END

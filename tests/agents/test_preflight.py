@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from alembic.script import ScriptDirectory
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from agents.preflight import Found, judge, preflight
+from agents.preflight import MISSING_RIGHTS, Found, judge, preflight
 from embedded import Kafka
 from numberline.setup import database
 from numberline.setup.database import remember_partitions
@@ -190,6 +191,16 @@ async def test_a_role_without_rights_is_refused(settings: Settings) -> None:
         "PostgreSQL does not let stranger work: it lacks INSERT on numbers, INSERT on audit_records\n"
         "Grant it that, or name another role in NUMBERLINE_DATABASE_URL."
     )
+
+
+def test_rights_are_asked_for_tables_that_are_there(database_url: str) -> None:
+    """A name that no table has any more would ask for nothing."""
+    named = set(re.findall(r"\('(\w+)', '[A-Z ]+'\)", MISSING_RIGHTS))
+    with psycopg.connect(database_url) as connection:
+        there = {name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}
+
+    assert "numbers" in named
+    assert named - there == set()
 
 
 async def test_a_topic_that_has_grown_is_refused(settings: Settings) -> None:
