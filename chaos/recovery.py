@@ -113,9 +113,9 @@ def measure(
     replays = Replays(Reader(system.settings))
     with Pace(system.settings):
         system.wait_for_work()
+        replays.count()
         for number, way in itertools.product(range(repeat), ways):
             worker = system.workers[number % len(system.workers)]
-            replays.count()
             seconds = _seconds_away(system, worker, way)
             worker.start()
             worker.wait_ready()
@@ -124,6 +124,8 @@ def measure(
             samples[way].append(sample)
             show(way, sample)
             _renew(worker)
+            while replays.count():  # what a kill leads to comes in waves: none of it is to count for the next way
+                time.sleep(SETTLE_SECONDS)
     return samples
 
 
