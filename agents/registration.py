@@ -64,9 +64,10 @@ def register(
     app.agent(source, name=name, isolated_partitions=True)(run)
 
 
-def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None:
+def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]], at_start: bool = False) -> None:
     """Run something for as long as the worker; should it fail, the worker ends.
 
+    at_start: from its start on, while it joins its group and recovers its tables; else from then on.
     While the worker stops it is no failure: producers and connections that it uses close before it is cancelled.
     """
 
@@ -80,7 +81,7 @@ def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]]) -> None
             end_soon(name, error)
             await app.crash(error)
 
-    app.task(run)
+    (app.task_at_start if at_start else app.task)(run)
 
 
 def handoff_to(app: Any, delivery: Delivery, name: str, step: Step) -> Handoff:

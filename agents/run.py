@@ -1,6 +1,7 @@
 """One worker process, from its settings to its end."""
 
 import asyncio
+import gc
 import logging
 from importlib.metadata import version
 
@@ -45,6 +46,8 @@ def run_worker(settings: Settings, migration: str, fit: Fit = product, tracing: 
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )
     worker.spinner = None  # a progress spinner for terminals
+    gc.freeze()  # no collection looks through all that again; there is one at each rebalance
+    gc.enable()
     logging.getLogger(__name__).info("worker %s starts, %d partitions", settings.worker_id, partitions)
     try:
         worker.execute_from_commandline()

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-import phonenumbers
 
 NOT_A_NUMBER = -1
 NOT_NANP = -2
@@ -33,6 +32,8 @@ def parse(text: str) -> int:
 
 def parse_by_library(text: str) -> int:
     """The same by libphonenumber alone. An extension is read and left out."""
+    import phonenumbers  # at the first unusual number: a worker's start is not to wait for it
+
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:

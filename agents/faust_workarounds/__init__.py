@@ -6,6 +6,11 @@ tests/agents/faust_workarounds/ holds each by a test that fails without it.
 
 from collections.abc import Callable
 
+from agents.faust_workarounds.imports import f16_leave_out_what_no_step_uses
+
+with f16_leave_out_what_no_step_uses():
+    import faust.app  # noqa: F401  # with all that it brings
+
 from agents.faust_workarounds.application import App, Monitor
 from agents.faust_workarounds.broken_connections import f15_end_with_the_fetcher, f15_take_closed_for_broken
 from agents.faust_workarounds.commits import f1_commit_only_what_is_acked, f8_commit_before_partitions_go
@@ -13,6 +18,7 @@ from agents.faust_workarounds.delays import (
     f10_end_without_a_sleep,
     f10_start_without_a_sleep,
     f11_deliver_without_tasks,
+    f17_ask_for_all_commits_at_once,
 )
 from agents.faust_workarounds.fetching import (
     f3_fetch_only_active_partitions,
@@ -49,6 +55,7 @@ PATCHES: tuple[Callable[[], None], ...] = (
     f14_take_back_what_nobody_waits_for,
     f15_take_closed_for_broken,
     f15_end_with_the_fetcher,
+    f17_ask_for_all_commits_at_once,
 )
 
 

@@ -1,13 +1,28 @@
 """The application and its monitor, as this project makes them instead of Faust."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
 
 
 class App(faust.App):
-    """An application that does something before it stops reading; Faust's `on_before_shutdown` comes after."""
+    """An application that does something before it joins its group, and something before it stops reading: Faust's
+    tasks begin when the tables are recovered, and its `on_before_shutdown` comes when all is over."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._at_start: list[Callable[[], Awaitable[None]]] = []
+
+    def task_at_start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """As `task`, but begun before the application joins its group."""
+        self._at_start.append(task)
+
+    async def on_start(self) -> None:
+        """Called when the application starts, before all that it consists of."""
+        await super().on_start()
+        for task in self._at_start:
+            self.add_future(task())
 
     async def before_stop(self) -> None:
         """Nothing, unless the composition root replaces it."""

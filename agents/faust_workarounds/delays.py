@@ -1,4 +1,4 @@
-"""Waits and tasks that nothing needs: F10 and F11."""
+"""Waits, tasks and requests that nothing needs: F10, F11 and F17."""
 
 import asyncio
 import functools
@@ -9,12 +9,13 @@ from typing import Any
 import mode
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
 
 IDLE_SECONDS = 0.02  # between two looks for partitions to fetch from
 
 
 def f10_end_without_a_sleep() -> None:
-    """F10: where a library's task is left over at the end, the process waits a second before it cancels it."""
+    """F10: a second at the end before the loop is closed, and one more where a library's task is left over."""
 
     def _gather_all(self: Any) -> None:
         if rest := asyncio.all_tasks(self.loop):
@@ -22,7 +23,11 @@ def f10_end_without_a_sleep() -> None:
                 task.cancel()
             self.loop.run_until_complete(asyncio.wait(rest, timeout=1.0))
 
+    async def _sentinel_task(self: Any) -> None:
+        pass  # mode sleeps for a second in it: in vain, for nothing is left by then that could go on
+
     mode.Worker._gather_all = _gather_all
+    mode.Worker._sentinel_task = _sentinel_task
 
 
 def f10_start_without_a_sleep() -> None:
@@ -82,3 +87,23 @@ def _go_on(begun: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any
             awaited = step()
         except StopIteration:
             return
+
+
+def f17_ask_for_all_commits_at_once() -> None:
+    """F17: after each rebalance the committed offsets are asked for one by one, a request a partition."""
+
+    async def seek_to_committed(self: Any) -> Any:
+        return await self.call_thread(_seek_to_committed, self._ensure_consumer())
+
+    driver.AIOKafkaConsumerThread.seek_to_committed = seek_to_committed
+
+
+async def _seek_to_committed(consumer: Any) -> dict[Any, int | None]:
+    """As aiokafka's own, which leaves a partition alone that has nothing committed."""
+    assigned = consumer.assignment()
+    found = await consumer._coordinator.fetch_committed_offsets(assigned)
+    committed = {one: found[one].offset if one in found else None for one in assigned}
+    for partition, offset in committed.items():
+        if offset:
+            consumer._fetcher.seek_to(partition, offset)
+    return committed

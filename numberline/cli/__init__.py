@@ -13,7 +13,8 @@ FAILED, MISUSED = 1, 2
 
 # module of this package -> its commands
 MODULES = {
-    "processes": ("up", "init", "worker", "gateway", "settings"),
+    "processes": ("up", "init", "worker", "gateway"),
+    "settings": ("settings",),
     "tasks": ("generate", "tasks", "cancel"),
     "validate": ("validate",),
     "export": ("export",),

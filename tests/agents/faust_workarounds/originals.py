@@ -30,10 +30,12 @@ PATCHED = (
     (Consumer, "commit_and_end_transactions"),
     (GroupCoordinator, "_maybe_leave_group"),
     (mode.Worker, "_gather_all"),
+    (mode.Worker, "_sentinel_task"),
     (driver.Consumer, "subscribe"),
     (CoordinatorGroupRebalance, "_on_join_follower"),
     (TableManager, "on_start"),
     (Consumer, "_wait_next_records"),
+    (driver.AIOKafkaConsumerThread, "seek_to_committed"),
     (fetcher, "MemoryRecords"),
     (fetcher.PartitionRecords, "__next__"),
 )
