@@ -32,7 +32,7 @@ SELECT right_ || ' on ' || name FROM (VALUES
     ('suppression_changes', 'SELECT'), ('suppression_numbers', 'SELECT'),
     ('batches', 'SELECT INSERT UPDATE'), ('numbers', 'SELECT INSERT'),
     ('count_changes', 'SELECT INSERT DELETE'), ('user_counts', 'SELECT INSERT UPDATE'),
-    ('verdicts', 'SELECT INSERT DELETE'), ('validation_batches', 'SELECT INSERT UPDATE'),
+    ('verdicts', 'SELECT INSERT UPDATE DELETE'), ('validation_batches', 'SELECT INSERT UPDATE'),
     ('validation_numbers', 'INSERT'), ('lookups', 'SELECT INSERT'), ('lookup_calls', 'SELECT INSERT'),
     ('task_states', 'SELECT INSERT UPDATE'), ('audit_records', 'INSERT')
 ) AS needed (name, rights), regexp_split_to_table(rights, ' ') AS right_
@@ -129,7 +129,7 @@ def _look_at_database(settings: Settings) -> tuple[str | None, int | None, tuple
             raise RefusedToStart(
                 f"PostgreSQL refuses this worker: {why}", f"Mend that, or {variable('database_url')}."
             ) from None
-        raise Unavailable(f"PostgreSQL ({variable('database_url')}): {error}", 10) from None
+        raise Unavailable(f"PostgreSQL ({variable('database_url')}): {' '.join(str(error).split())}", 10) from None
     return migration, (row[0] if row else None), area_codes
 
 

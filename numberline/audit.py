@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError
 
-from numberline.client import kafka_producer
 from numberline.errors import ImportRefused, NotReachable, NumbersInvalid, VersionUnknown, WorkersRunning
+from numberline.kafka import kafka_producer
 from numberline.login import login_name
 from pipeline.errors import NumberlineError, RefusedToStart
 from pipeline.settings import Settings

@@ -8,20 +8,18 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from numberline.errors import NotReachable
+from numberline.errors import UP, NotReachable
+from numberline.kafka import kafka_producer
 from pipeline.errors import SettingsInvalid
-from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 from pipeline.tokens import TokenRules, sign
 from pipeline.tracing import OFF, Tracing
 from schemas import topics
 from schemas.requests import Request
 
-UP = "Start everything with `numberline up`, then `source .numberline/env`; or set {} yourself."
 SILENCE_SECONDS = 3.0
 ENDINGS = ("task_completed", "task_failed", "task_cancelled")
 
@@ -99,30 +97,6 @@ def signing_rules(settings: Settings) -> TokenRules:
 def gateway_url(settings: Settings, user_id: str) -> str:
     """Where a user's tasks are heard of."""
     return f"ws://{settings.host}:{settings.gateway_port}/ws/tasks/{user_id}/"
-
-
-@asynccontextmanager
-async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that loses and repeats nothing.  Raises NotReachable."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        **security_options(settings),
-        acks="all",
-        enable_idempotence=True,
-        request_timeout_ms=15_000,
-        max_request_size=topics.DEADLETTERS.max_message_bytes,
-    )
-    try:
-        await producer.start()
-    except KafkaError as error:
-        await producer.stop()
-        servers = settings.kafka_bootstrap_servers
-        remedy = UP.format(variable("kafka_bootstrap_servers"))
-        raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from None
-    try:
-        yield producer
-    finally:
-        await producer.stop()
 
 
 async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request, tracing: Tracing = OFF) -> None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from aiokafka import AIOKafkaProducer
 
 from agents.compact import OLD_TASKS
-from numberline.client import kafka_producer
-from numberline.ledger import installed_partitions, read_table
+from numberline.database import database, installed_partitions
+from numberline.kafka import kafka_producer
+from numberline.ledger import read_table
 from numberline.records import read_to_end
-from numberline.rows import database
 from pipeline.compact import FEWEST_FACTS, TASK_AGE, compactions, drawn_for, forgotten, tasks_of
 from pipeline.ledger import by_area_code
 from pipeline.settings import Settings

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaProducer
 
-from numberline.client import kafka_producer, signing_rules
+from numberline.client import signing_rules
+from numberline.kafka import kafka_producer
 from numberline.records import read_to_end
 from pipeline.dead_letters import Letter, Origin, Settled, read_letter, settled_headers
 from pipeline.settings import Settings

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from numberline.cli.tasks import check_message, rows_table
 from numberline.client import Client
-from numberline.rows import database, task_rows
+from numberline.database import database
+from numberline.rows import task_rows
 from pipeline.settings import Settings
 from schemas.identity import task_id
 from schemas.requests import GenerateRequest

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 from pipeline.errors import NumberlineError
 
+UP = "Start everything with `numberline up`, then `source .numberline/env`; or set {} yourself."
+
 
 @dataclass
 class NotReachable(NumberlineError):

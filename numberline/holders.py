@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
+from numberline.database import database
 from numberline.errors import NotReachable
 from numberline.prefixes.shipped import SHIPPED, read_rows
-from numberline.rows import database
 from pipeline.errors import NumberlineError
 from pipeline.holders import COLUMNS, Holders, Row
 from pipeline.prefix_build import with_fictional

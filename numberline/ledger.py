@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import psycopg
-from aiokafka.admin import AIOKafkaAdminClient
 
-from numberline.client import kafka_producer
+from numberline.database import database, partitions_of
 from numberline.errors import WorkersRunning
+from numberline.kafka import kafka_admin, kafka_producer
 from numberline.records import read_to_end
-from numberline.rows import database
 from pipeline import numbering
-from pipeline.kafka_security import security_options
 from pipeline.ledger import (
     Compared,
     Marker,
@@ -63,7 +61,7 @@ class Snapshot:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self.partitions = _partitions(connection)
+        self.partitions = partitions_of(connection)
         self._markers: dict[str, list[Marker]] = {}
         rows = connection.execute("SELECT area_code::text, batch_id, task_id::text, batch_no, count FROM batches")
         for area_code, *marker in rows:
@@ -147,16 +145,12 @@ async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
 
 
 async def refuse_beside_workers(settings: Settings) -> None:
-    """Raise WorkersRunning where the group of the workers has members."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers, **security_options(settings))
-    await admin.start()
-    try:
+    """Raise WorkersRunning where the group of the workers has members, NotReachable where nobody says."""
+    async with kafka_admin(settings) as admin:
         (response,) = await admin.describe_consumer_groups([settings.namespace])
-        for _, _, _, _, _, members, *_ in response.groups:
-            if members:
-                raise WorkersRunning(len(members))
-    finally:
-        await admin.close()
+    for _, _, _, _, _, members, *_ in response.groups:
+        if members:
+            raise WorkersRunning(len(members))
 
 
 def _missing_draws(
@@ -174,17 +168,6 @@ def _area_codes(
     found = by_area_code(facts)
     for area_code in sorted(found.keys() | set(rows.area_codes(partition))):
         yield area_code, found.pop(area_code, {}), rows.batches(area_code)
-
-
-def installed_partitions(settings: Settings) -> int:
-    """The one partition count.  Raises NotReachable."""
-    with database(settings) as connection:
-        return _partitions(connection)
-
-
-def _partitions(connection: psycopg.Connection[Any]) -> int:
-    (count,) = connection.execute("SELECT partitions FROM installation").fetchall()[0]
-    return int(count)
 
 
 async def read_table(settings: Settings, table: str, partition: int) -> dict[bytes, bytes]:

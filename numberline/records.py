@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from numberline.client import UP
 from numberline.errors import NotReachable
+from numberline.kafka import broker_reached
 from numberline.setup.event_schemas import registered
 from pipeline.kafka_security import security_options
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings
 from schemas import codec
 from schemas.topics import MEBIBYTE
 
@@ -31,18 +30,15 @@ async def read_to_end(
         max_partition_fetch_bytes=16 * MEBIBYTE,
     )
     try:
-        await consumer.start()
-        if topic not in await consumer.topics():  # asked for by name, it could be created
-            raise NotReachable(f"the topic {topic}", "it is not there", "Run `numberline init`.")
-        await consumer.beginning_offsets([TopicPartition(topic, 0)])  # brings the topic's metadata
-        numbers = consumer.partitions_for_topic(topic) or set()
-        wanted = [TopicPartition(topic, one) for one in sorted(numbers) if partition in (None, one)]
-        async for record in _records(consumer, wanted, since_ms):
-            yield record
-    except KafkaError as error:
-        servers = settings.kafka_bootstrap_servers
-        remedy = UP.format(variable("kafka_bootstrap_servers"))
-        raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from None
+        with broker_reached(settings):
+            await consumer.start()
+            if topic not in await consumer.topics():  # asked for by name, it could be created
+                raise NotReachable(f"the topic {topic}", "it is not there", "Run `numberline init`.")
+            await consumer.beginning_offsets([TopicPartition(topic, 0)])  # brings the topic's metadata
+            numbers = consumer.partitions_for_topic(topic) or set()
+            wanted = [TopicPartition(topic, one) for one in sorted(numbers) if partition in (None, one)]
+            async for record in _records(consumer, wanted, since_ms):
+                yield record
     finally:
         await consumer.stop()
 

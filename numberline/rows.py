@@ -1,6 +1,5 @@
 """The numbers of a task out of PostgreSQL, as rows and as files."""
 
-import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,10 +8,6 @@ from typing import Any, TextIO
 import psycopg
 from psycopg.rows import dict_row
 
-from agents.preflight import RUN_INIT
-from numberline.errors import NotReachable
-from pipeline.errors import RefusedToStart
-from pipeline.settings import Settings, variable
 from pipeline.views import EXPORTED
 
 RUN_COLUMNS = (
@@ -36,26 +31,9 @@ SELECT_TASK = f"""
 SELECT {_selected(EXPORTED)} FROM phone_numbers WHERE task_id = %s
 """
 
-
 SELECT_RUN = f"""
 SELECT {_selected(RUN_COLUMNS)} FROM validations WHERE task_id = %s ORDER BY position
 """
-
-
-@contextlib.contextmanager
-def database(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    """A connection.  Raises NotReachable, and RefusedToStart where a table that is used is not there."""
-    try:
-        connection = psycopg.connect(settings.database_url.get_secret_value(), connect_timeout=10)
-    except psycopg.OperationalError as error:
-        remedy = f"`numberline up` starts one; {variable('database_url')} names it."
-        raise NotReachable("PostgreSQL", str(error).strip(), remedy) from None
-    try:
-        with connection:
-            yield connection
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-        what = f"the tables are missing, or those of an earlier numberline: {str(error).splitlines()[0]}"
-        raise RefusedToStart(what, RUN_INIT) from None
 
 
 def task_rows(

@@ -8,24 +8,19 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import psycopg
 from aiokafka.errors import KafkaError
 
 from numberline import audit
-from numberline.client import kafka_producer
+from numberline.database import Connection, database, partitions_of
 from numberline.errors import NotReachable
-from numberline.rows import database
-from pipeline.errors import RefusedToStart
+from numberline.kafka import kafka_producer
 from pipeline.number_list import NumberList
 from pipeline.settings import Settings
 from pipeline.suppress import SuppressedNumbers, with_changes
 from schemas import codec, topics
 from schemas.events import Suppressed
 from schemas.partitions import partition_for
-
-Connection = psycopg.Connection[Any]
 
 LOCK = "SELECT pg_advisory_lock(hashtext('numberline suppressions'))"
 UNPUBLISHED = """
@@ -76,7 +71,7 @@ async def make_change(settings: Settings, change: Change, on_sent: Callable[[], 
     """
     with database(settings) as connection:
         connection.autocommit = True
-        partitions = _partitions(connection)
+        partitions = partitions_of(connection)
         connection.execute(LOCK)  # until the connection is closed
         there = listed(connection, change.user_id, list(change.numbers.counts())).common(change.numbers)
         with connection.transaction():
@@ -127,16 +122,6 @@ def changes(connection: Connection, limit: int) -> list[Made]:
         (limit,),
     )
     return [Made(*row) for row in rows]
-
-
-def _partitions(connection: Connection) -> int:
-    try:
-        row = connection.execute("SELECT partitions FROM installation").fetchone()
-    except psycopg.errors.UndefinedTable:
-        row = None
-    if row is None:
-        raise RefusedToStart("the tables are missing", "Run `numberline init` with the same environment.")
-    return int(row[0])
 
 
 def _insert(connection: Connection, change: Change) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from numberline.client import kafka_producer
+from numberline.kafka import kafka_producer
 from pipeline.settings import Settings
 
 TOPIC = "bench.round-trip"  # one partition

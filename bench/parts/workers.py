@@ -19,7 +19,7 @@ from bench.stats import quotients
 from bench.system import PRODUCT, System, installed_beside, worker_beside
 from bench.worker import COUNTING
 from numberline.client import Client
-from numberline.ledger import installed_partitions
+from numberline.database import installed_partitions
 from schemas.partitions import partition_for
 
 NAMESPACE = "numberline-bench-workers"

@@ -11,8 +11,8 @@ import numpy as np
 from pyroaring import BitMap
 
 from bench.system import System
-from numberline.client import kafka_producer
-from numberline.ledger import installed_partitions
+from numberline.database import installed_partitions
+from numberline.kafka import kafka_producer
 from pipeline import numbering
 from pipeline.allocate import fact_key
 from schemas import topics

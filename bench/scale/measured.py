@@ -9,7 +9,8 @@ from bench import procfs
 from bench.scale.facts import FACT_NUMBERS
 from bench.scale.machine import Machine
 from bench.stats import median, percentile
-from numberline.ledger import installed_partitions, read_table
+from numberline.database import installed_partitions
+from numberline.ledger import read_table
 
 FEW, BATCHES, ROUNDS = 100, 20, 7
 USER = "bench-scale"

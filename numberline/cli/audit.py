@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from numberline.rows import database
+from numberline.database import database
 from pipeline.settings import load_settings
 
 COLUMNS = ("at", "actor", "action", "subject", "outcome", "details", "record_id")

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from gateway.supply import Supply
 from numberline.cli.tokens import check_user
-from numberline.client import kafka_producer
 from numberline.errors import NotReachable
+from numberline.kafka import kafka_producer
 from pipeline.capacity import Capacity, Figures
 from pipeline.settings import Settings, load_settings
 from schemas.parse import field_errors

@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from numberline import audit
 from numberline import compact as compacting
-from numberline.ledger import installed_partitions
+from numberline.database import installed_partitions
 from pipeline.compact import LEDGER_AGE, TASK_AGE
 from pipeline.settings import load_settings
 

@@ -5,7 +5,8 @@ import uuid
 import click
 
 from numberline.cli.tasks import format_of, write_rows_to
-from numberline.rows import FORMATS, RUN_COLUMNS, database, run_rows, task_rows
+from numberline.database import database
+from numberline.rows import FORMATS, RUN_COLUMNS, run_rows, task_rows
 from pipeline.settings import load_settings
 
 RESULTS = """

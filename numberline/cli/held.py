@@ -11,8 +11,8 @@ from rich.console import Console
 
 from numberline.changes import touched
 from numberline.cli.tasks import follow
+from numberline.database import database
 from numberline.errors import RequestRefused, TaskFailed
-from numberline.rows import database
 from pipeline.settings import Settings
 from schemas.parse import field_errors
 from schemas.requests import ValidateRequest

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from numberline import audit
 from numberline.audit import Attempt
+from numberline.database import database, partitions_of
 from numberline.errors import ImportRefused
 from numberline.prefixes import importing, reading, reference, release, report, versions
 from numberline.prefixes.importing import FileReport, Options
 from numberline.prefixes.release import Proposal
 from numberline.prefixes.versions import Origin, Version
-from numberline.rows import database
 from pipeline.line_types import DEFAULT, scores, wrong
 from pipeline.prefix_changes import changed_blocks
 from pipeline.prefix_files.mapped import parse_map
@@ -198,7 +198,7 @@ def _write_rejected(reports: list[FileReport], path: Path | None) -> None:
 def versions_() -> None:
     """List the versions of the prefix data, oldest first."""
     with database(load_settings()) as connection:
-        versions.partitions_of(connection)
+        partitions_of(connection)
         found, current = versions.all_versions(connection), versions.current(connection)
     _console().print(report.versions_table(found, current) if found else "no version")
 
@@ -212,7 +212,7 @@ def versions_() -> None:
 def diff(before: int, after: int | None, blocks: bool) -> None:
     """Say what differs between version BEFORE and version AFTER, the current one without it."""
     with database(load_settings()) as connection:
-        versions.partitions_of(connection)
+        partitions_of(connection)
         old = versions.published(connection, before)
         new = versions.published(connection, after) if after is not None else versions.current(connection)
         old_rows, new_rows = versions.rows_of(connection, old), versions.rows_of(connection, new)

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from numberline import audit
 from numberline.cli.tokens import check_user
+from numberline.database import database
 from numberline.login import login_name
-from numberline.rows import database
 from pipeline.settings import load_settings
 
 EVERYBODY = "*"

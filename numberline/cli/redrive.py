@@ -9,8 +9,8 @@ import click
 from psycopg.rows import dict_row
 
 from numberline import audit
-from numberline.client import kafka_producer
-from numberline.rows import database
+from numberline.database import database
+from numberline.kafka import kafka_producer
 from pipeline.settings import Settings, load_settings
 from schemas import codec, topics
 from schemas.events import RedriveRequested

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from numberline import audit, suppressions
 from numberline.cli.tokens import check_user
+from numberline.database import database
 from numberline.login import login_name
 from numberline.number_file import read_numbers
-from numberline.rows import database
 from pipeline.notation import parse
 from pipeline.number_list import NumberList, broken_rule
 from pipeline.settings import load_settings

@@ -27,9 +27,10 @@ from rich.table import Table
 
 from numberline.cli.tokens import check_user
 from numberline.client import Client
+from numberline.database import database
 from numberline.errors import RequestRefused, TaskFailed
 from numberline.login import login_name
-from numberline.rows import FORMATS, database, task_rows, write_rows
+from numberline.rows import FORMATS, task_rows, write_rows
 from numberline.tracing import tracing
 from pipeline.settings import Settings, load_settings
 from pipeline.views import EXPORTED

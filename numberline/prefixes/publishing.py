@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from numberline.client import UP
-from numberline.errors import NotReachable
+from numberline.kafka import broker_reached
 from numberline.prefixes.versions import Version
 from pipeline.kafka_security import security_options
 from pipeline.prefix_build import PrefixRow, prefix_events
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings
 from schemas import codec, topics
 from schemas.events import PrefixCurrent
 from schemas.identity import prefix_key
@@ -105,11 +103,8 @@ class Publisher:
     @contextlib.asynccontextmanager
     async def _reachable(self, client: AIOKafkaProducer | AIOKafkaConsumer) -> AsyncIterator[None]:
         try:
-            await client.start()
-            yield
-        except KafkaError as error:
-            servers = self.settings.kafka_bootstrap_servers
-            remedy = UP.format(variable("kafka_bootstrap_servers"))
-            raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from None
+            with broker_reached(self.settings):
+                await client.start()
+                yield
         finally:
             await client.stop()

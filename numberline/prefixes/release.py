@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from numberline.database import Connection, partitions_of
 from numberline.prefixes import versions
 from numberline.prefixes.publishing import Publisher
-from numberline.prefixes.versions import Connection, Origin, Version
+from numberline.prefixes.versions import Origin, Version
 from pipeline.prefix_build import PrefixRow, by_area_codes, with_fictional
 from pipeline.prefix_changes import count_blocks, count_changes
 from pipeline.settings import Settings
@@ -42,7 +43,7 @@ def release(settings: Settings, connection: Connection, proposal: Proposal, adva
     known = versions.all_versions(connection)
     data = with_fictional(row for rows in proposal.data.values() for row in rows)
     version = versions.insert(connection, proposal.origin, data, proposal.counts, proposal.changes)
-    publisher = Publisher(settings, versions.partitions_of(connection))
+    publisher = Publisher(settings, partitions_of(connection))
     withdrawn = {code for one in known for code in one.area_codes} - set(data)
     asyncio.run(publisher.publish(version, data, sorted(withdrawn), advance))
     versions.mark_published(connection, version)
@@ -53,12 +54,12 @@ def release(settings: Settings, connection: Connection, proposal: Proposal, adva
 
 def make_current_again(settings: Settings, connection: Connection, version: Version) -> None:
     """Say once more which version is current: whoever said it last may have died before."""
-    asyncio.run(Publisher(settings, versions.partitions_of(connection)).make_current(version))
+    asyncio.run(Publisher(settings, partitions_of(connection)).make_current(version))
 
 
 def publish_again(settings: Settings, connection: Connection, version: Version) -> None:
     """Send a version whose records are lost, topic and all."""
-    publisher = Publisher(settings, versions.partitions_of(connection))
+    publisher = Publisher(settings, partitions_of(connection))
     data = with_fictional(row for rows in versions.rows_of(connection, version).values() for row in rows)
     asyncio.run(publisher.publish(version, data, (), lambda _: None))
     asyncio.run(publisher.make_current(version))

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from importlib import resources
 
 from numberline import audit
+from numberline.database import Connection, partitions_of
 from numberline.prefixes import release, versions
 from numberline.prefixes.publishing import Publisher
-from numberline.prefixes.versions import Connection, Origin, Version
+from numberline.prefixes.versions import Origin, Version
 from pipeline.prefix_build import PrefixRow, block_bits
 from pipeline.prefix_files import own
 from pipeline.settings import Settings
@@ -51,7 +52,7 @@ def load_shipped(settings: Settings) -> Version:
 
 def _kept(settings: Settings, connection: Connection, version: Version) -> Version:
     """The version that is there, published again should the topic have been lost."""
-    publisher = Publisher(settings, versions.partitions_of(connection))
+    publisher = Publisher(settings, partitions_of(connection))
     if asyncio.run(publisher.has_records()):
         release.make_current_again(settings, connection, version)
     else:

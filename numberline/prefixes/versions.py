@@ -7,15 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from agents.preflight import RUN_INIT
+from numberline.database import Connection, database, partitions_of
 from numberline.errors import VersionUnknown
-from numberline.rows import database
 from pipeline import numbering
 from pipeline.errors import RefusedToStart
 from pipeline.prefix_build import PrefixRow
@@ -25,7 +23,6 @@ IMPORT_LOCK = 0x70726566697865  # any fixed number: imports, rollbacks and `numb
 
 SHIPPED, IMPORTED, ROLLED_BACK = "shipped", "import", "rollback"
 
-Connection = psycopg.Connection[Any]
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 Changes = Mapping[str, Mapping[str, int]]
 
@@ -91,17 +88,6 @@ def locked(settings: Settings, wait: bool = False) -> Iterator[Connection]:
         finally:
             with contextlib.suppress(psycopg.Error):  # a connection that is lost has let go of it
                 connection.execute("SELECT pg_advisory_unlock(%s)", (IMPORT_LOCK,))
-
-
-def partitions_of(connection: Connection) -> int:
-    """The installation's partition count.  Raises RefusedToStart before `numberline init`."""
-    try:
-        row = connection.execute("SELECT partitions FROM installation").fetchone()
-    except psycopg.errors.UndefinedTable:
-        row = None
-    if row is None:
-        raise RefusedToStart("the tables are missing", RUN_INIT)
-    return int(row[0])
 
 
 def all_versions(connection: Connection) -> list[Version]:

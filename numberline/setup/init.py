@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from numberline.database import database as connected
+from numberline.kafka import broker_reached
 from numberline.prefixes.shipped import load_shipped
 from numberline.setup import database, event_schemas, topics
 from pipeline.kafka_security import security_options
@@ -10,17 +12,23 @@ from pipeline.settings import Settings
 
 
 def init(settings: Settings, say: Callable[[str], None]) -> None:
-    """Make an installation out of an empty broker and an empty database, or bring one up to date."""
+    """Make an installation out of an empty broker and an empty database, or bring one up to date.
+
+    Raises NotReachable, RefusedToStart.
+    """
     url = settings.database_url.get_secret_value()
+    with connected(settings):  # says in a sentence where it is away, which Alembic does not
+        pass
     database.upgrade(url)
     event_schemas.register(url)
     partitions = database.remember_partitions(url, settings.partitions)
     say("tables are up to date")
     servers, namespace, security = settings.kafka_bootstrap_servers, settings.namespace, security_options(settings)
     copies = settings.replication_factor
-    created = asyncio.run(topics.create_topics(servers, namespace, partitions, copies, security))
-    say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
-    for one in asyncio.run(topics.update_topics(servers, namespace, copies, security)):
-        say(f"{one.topic}: {one.name} was {one.found}, is {one.wanted}")
+    with broker_reached(settings):
+        created = asyncio.run(topics.create_topics(servers, namespace, partitions, copies, security))
+        say(f"{created} topics created, {partitions} partitions each" if created else "topics are there")
+        for one in asyncio.run(topics.update_topics(servers, namespace, copies, security)):
+            say(f"{one.topic}: {one.name} was {one.found}, is {one.wanted}")
     version = load_shipped(settings)
     say(f"prefix data: version {version.version}, {version.rows:,} rows")

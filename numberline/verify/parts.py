@@ -3,23 +3,17 @@
 import asyncio
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-
 from agents.preflight import RUN_INIT, preflight
-from numberline.client import UP
-from numberline.errors import NotReachable
+from numberline.database import database
+from numberline.errors import UP, NotReachable
+from numberline.kafka import kafka_admin
 from numberline.prefixes import versions
-from numberline.rows import database
 from numberline.setup.newest import newest_migration
 from numberline.setup.topic_settings import differences
 from numberline.setup.topics import wanted_topics
 from numberline.verify.check import Broken
-from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, variable
 
 OLD_DAYS = 180  # of prefix data: by then much has been assigned since
@@ -28,7 +22,7 @@ HTTP_SECONDS = 10
 
 async def broker(settings: Settings) -> str:
     """It answers, and how many there are."""
-    async with _admin(settings) as admin:
+    async with kafka_admin(settings) as admin:
         cluster = await admin.describe_cluster()
     count = len(cluster["brokers"])
     return f"{count} broker{'s' if count > 1 else ''} at {settings.kafka_bootstrap_servers}"
@@ -37,7 +31,7 @@ async def broker(settings: Settings) -> str:
 async def topics(settings: Settings) -> str:
     """All are there, each with the settings that `numberline init` gives it."""
     wanted = wanted_topics(settings.namespace, settings.replication_factor)
-    async with _admin(settings) as admin:
+    async with kafka_admin(settings) as admin:
         present = {one["topic"]: one["partitions"] for one in await admin.describe_topics()}
         if missing := sorted(set(wanted) - set(present)):
             raise Broken(f"missing: {', '.join(missing)}", RUN_INIT)
@@ -97,7 +91,7 @@ async def prefix_data(settings: Settings) -> str:
 
 async def worker(settings: Settings) -> str:
     """The group of the workers has members."""
-    async with _admin(settings) as admin:
+    async with kafka_admin(settings) as admin:
         (response,) = await admin.describe_consumer_groups([settings.namespace])
     ((_, _, state, _, _, members, *_),) = response.groups
     if not members:
@@ -126,20 +120,3 @@ async def gateway(settings: Settings) -> str:
 def _get(url: str) -> None:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=HTTP_SECONDS):
         pass
-
-
-@asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Raises NotReachable."""
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=10_000, **security_options(settings)
-    )
-    try:
-        await admin.start()
-        yield admin
-    except KafkaError as error:
-        servers = settings.kafka_bootstrap_servers
-        remedy = UP.format(variable("kafka_bootstrap_servers"))
-        raise NotReachable(f"the Kafka broker {servers}", str(error), remedy) from None
-    finally:
-        await admin.close()

@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 from numberline.client import Client
-from numberline.rows import database, task_rows
+from numberline.database import database
+from numberline.rows import task_rows
 from numberline.verify.check import Broken
 from pipeline.settings import Settings
 from schemas.identity import task_id

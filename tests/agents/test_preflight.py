@@ -1,5 +1,6 @@
 """What a worker refuses to start on."""
 
+import ast
 import asyncio
 import os
 import re
@@ -33,6 +34,7 @@ from tests.embedded.processes import listeners, wait_until
 NAMES = [topics.topic_name("line", topic) for topic in topics.TOPICS]
 NAMES += [topics.changelog_name("line", table) for table in topics.TABLES]
 NEWEST = newest_migration()
+AGENTS = Path(__file__).parents[2] / "agents"
 FOUND = Found("0007", 4, dict.fromkeys(NAMES, 4), ledger_partitions=frozenset(), area_codes=())
 AREA_CODES = tuple(str(code) for code in range(201, 209))
 INIT = "Run `numberline init` with the same environment."
@@ -201,6 +203,38 @@ def test_rights_are_asked_for_tables_that_are_there(database_url: str) -> None:
 
     assert "numbers" in named
     assert named - there == set()
+
+
+WRITES = (  # a statement, and the right that it needs
+    (r"INSERT INTO (\w+)", "INSERT"),
+    (r"COPY (\w+) \([^)]*\) FROM STDIN", "INSERT"),
+    (r"INSERT INTO (\w+)(?:(?!INSERT INTO).)*?ON CONFLICT [^;]*?DO UPDATE", "UPDATE"),
+    (r"UPDATE (\w+) SET", "UPDATE"),
+    (r"DELETE FROM (\w+)", "DELETE"),
+    (r"(?:FROM|JOIN) (\w+)", "SELECT"),
+)
+
+
+def test_every_right_that_steps_use_is_asked_for() -> None:
+    """Of every statement of every step: a worker that lacked one would start, and fail at its first record."""
+    texts = [
+        node.value
+        for path in AGENTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    made = "".join(path.read_text() for path in (MIGRATIONS / "versions").glob("*.py"))
+    tables = set(re.findall(r"CREATE TABLE (\w+)", made)) - set(re.findall(r"(?<=\n)DROP TABLE (\w+)", made))
+    used = {
+        (table, right)
+        for pattern, right in WRITES
+        for text in texts
+        for table in re.findall(pattern, text, re.DOTALL)
+        if table in tables
+    }
+    asked = re.findall(r"\('(\w+)', '([A-Z ]+)'\)", MISSING_RIGHTS)
+    assert used - {(table, right) for table, rights in asked for right in rights.split()} == set()
+    assert {table for table, _ in asked} - {"alembic_version"} <= tables
 
 
 async def test_a_topic_that_has_grown_is_refused(settings: Settings) -> None:

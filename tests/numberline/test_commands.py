@@ -108,6 +108,22 @@ def test_generate_says_what_to_start_where_nothing_runs(installation: Installati
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("away", ["NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS", "NUMBERLINE_DATABASE_URL"])
+@pytest.mark.parametrize("command", ["init", "ledger rebuild", "compact", "deadletters list", "redrive --active"])
+def test_a_server_that_is_away_is_told_in_a_sentence(installation: Installation, command: str, away: str) -> None:
+    """Exit 1 and the variable that names it, or what does not need it; never a stack trace."""
+    nowhere = {
+        "NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "NUMBERLINE_DATABASE_URL": "postgresql://127.0.0.1:1/",
+    }
+    done = installation.run(*command.split(), **{away: nowhere[away]})
+    assert "Traceback" not in done.stderr
+    if done.returncode:
+        assert done.returncode == 1
+        assert "cannot be reached" in done.stderr
+        assert away in done.stderr
+
+
 def test_a_token_is_its_users(installation: Installation) -> None:
     """What `token` prints opens the gateway for that user."""
     rules = TokenRules.of(installation.settings)
