@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from agents.binary_copy import Rows, copied, row_type
+from agents.binary_copy import NUMBER_ROW, copied
 from agents.database import Connection, Database
+from pipeline.binary_copy import Rows
 from pipeline.validation import Held
 
 SELECT_BATCHES = """
@@ -20,8 +21,6 @@ COPY (
     SELECT number, batch_id, prefix_id FROM numbers WHERE batch_id = ANY(%s) ORDER BY number
 ) TO STDOUT (FORMAT BINARY)
 """
-
-NUMBER_ROW = row_type(number=">i8", batch=">i4", prefix=">i4")
 
 
 async def held_numbers(connection: Connection, batch_ids: list[int]) -> Rows:

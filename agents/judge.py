@@ -1,6 +1,7 @@
 """validations -> judge -> PostgreSQL, task-events: the verdicts on a batch; lookups, where a provider is asked."""
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.database import Database
 from agents.delivery import Delivery, pure
@@ -10,7 +11,8 @@ from agents.prefix_versions import Versions
 from agents.records import Record, task_event
 from agents.suppressed import SuppressedReader
 from agents.verdicts import VerdictStore
-from pipeline.judge import COUNTRY, given_numbers, judged_numbers, numbers_judged
+from pipeline import numbering
+from pipeline.judge import given_numbers, judged_numbers, numbers_judged
 from pipeline.validation import HELD
 from schemas import events
 
@@ -43,10 +45,10 @@ class Judge:
         stored = await self._store.numbers(batch, rows)
         await self._delivery.send(task_event(stored))
 
-    async def _part(self, planned: events.ValidationPlanned) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    async def _part(self, planned: events.ValidationPlanned) -> npt.NDArray[np.int64]:
         """The national numbers of a part of a stored batch."""
         batch_ids = np.frombuffer(planned.batch_ids, "<i4").tolist()
         async with self._database.connection(0) as connection:
             rows = await held_numbers(connection, batch_ids)
         part = rows["number"][planned.offset : planned.offset + planned.size]
-        return np.asarray(part.astype(np.int64) - COUNTRY)
+        return np.asarray(part.astype(np.int64) - numbering.COUNTRY)

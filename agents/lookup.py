@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agents.delivery import Delivery, pure
@@ -13,6 +13,7 @@ from pipeline.judge import Answer, asked_numbers, judged_numbers
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from pipeline.validation import batch_key
+from pipeline.views import moment_of
 from schemas import codec, events, topics
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Lookup:
             asked, beyond = asked_numbers(batch)
         known = await self._facts.of(batch)
         if missing := [number for number in asked if number not in known]:
-            now = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            now = moment_of(record.timestamp)
             await self._facts.cache(batch, missing, now - self._cache_age, now)
             known = await self._facts.of(batch)
         until = asyncio.get_running_loop().time() + TURN_SECONDS

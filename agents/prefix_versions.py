@@ -7,8 +7,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from agents.binary_copy import Rows, copied, row_type
+from agents.binary_copy import copied
 from agents.database import Connection, Database
+from pipeline.binary_copy import Rows, RowType, row_type
 from pipeline.errors import BatchImpossible
 from pipeline.verdicts import Blocks
 
@@ -72,7 +73,7 @@ class Versions:
             return self._contents[version]
 
 
-async def _rows(connection: Connection, version: int, query: str, row: np.dtype[np.void]) -> Rows:
+async def _rows(connection: Connection, version: int, query: str, row: RowType) -> Rows:
     if not len(rows := await copied(connection, query, version, row)):
         raise BatchImpossible(
             "prefix_version_gone", f"version {version} of the prefix data is deleted; submit the request again"

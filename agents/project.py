@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -15,7 +15,7 @@ from agents.records import Record
 from pipeline import log_context
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, heartbeat_seconds
-from pipeline.views import result_view
+from pipeline.views import error_view, moment_of, result_view
 from schemas import codec, events, topics
 from schemas.topics import MEBIBYTE
 
@@ -39,7 +39,6 @@ ON CONFLICT (task_id) DO UPDATE SET
     result_data = excluded.result_data, error = excluded.error
 WHERE task_states.sequence < excluded.sequence
 """
-
 
 INSERT_AUDIT = """
 INSERT INTO audit_records (record_id, at, actor, action, subject, outcome, details)
@@ -116,12 +115,7 @@ class Projection:
 
 def as_row(event: events.TaskProgress) -> tuple[object, ...]:
     """A progress message as the values of UPSERT."""
-    result = result_view(event)
-    error = event.error and {
-        "code": event.error.code,
-        "message": event.error.message,
-        "details": json.loads(event.error.details),
-    }
+    result, error = result_view(event), error_view(event.error)
     return (
         event.task_id,
         event.sequence,
@@ -155,4 +149,4 @@ def as_audit_row(event: events.Audited) -> tuple[object, ...]:
 
 
 def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else moment_of(milliseconds)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from agents.delivery import Delivery
 from agents.handoff import Handoff
 from agents.records import Record, Step
+from pipeline.dead_letters import Headers
 from pipeline.errors import NeedsPerson
 from schemas import topics
 
@@ -48,9 +49,7 @@ def register(
                 timestamp=round(message.timestamp * 1000),
                 key=event.key,
                 value=event.value,
-                headers=tuple((message.headers or {}).items())
-                if isinstance(message.headers, dict)
-                else tuple(message.headers or ()),
+                headers=_headers(message.headers),
             )
             try:
                 if handoff is None or not await handoff.dealt_with(record):
@@ -62,6 +61,11 @@ def register(
 
     run.__name__ = run.__qualname__ = name  # what Faust's log calls it
     app.agent(source, name=name, isolated_partitions=True)(run)
+
+
+def _headers(found: Any) -> Headers:
+    """In order. Faust has a list of pairs, a mapping or None of them."""
+    return tuple(found.items() if isinstance(found, dict) else found or ())
 
 
 def run_beside(app: Any, name: str, body: Callable[[], Awaitable[None]], at_start: bool = False) -> None:

@@ -7,32 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from psycopg.errors import UniqueViolation
 
+from agents.binary_copy import NUMBER_ROW
 from agents.database import Connection, Database
 from agents.delivery import Delivery, pure
 from agents.prefixes import Prefixes
 from agents.records import Record, task_event
 from agents.turns import SMALL_ROWS
 from pipeline import numbering
+from pipeline.binary_copy import written_rows
 from pipeline.counts import Counts, counts_of
 from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics
 from schemas import events
-
-# PostgreSQL's binary COPY format, one fixed-width row of (number, batch_id, prefix_id): field count, then the
-# length and value of each field, all big-endian (PostgreSQL documentation, COPY, "Binary Format")
-COPY_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("number_length", ">i4"),
-        ("number", ">i8"),
-        ("batch_length", ">i4"),
-        ("batch", ">i4"),
-        ("prefix_length", ">i4"),
-        ("prefix", ">i4"),
-    ]
-)
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_TRAILER = b"\xff\xff"
 
 MARKER = """
 WITH marker AS (
@@ -149,7 +135,4 @@ def columns(batch: events.NumbersEnriched) -> tuple[Numbers, PrefixIds]:
 
 def copy_rows(numbers: Numbers, batch_id: int, prefix_ids: PrefixIds) -> bytes:
     """The rows of a batch as the input of a binary COPY."""
-    rows = np.empty(len(numbers), COPY_ROW)
-    rows["fields"], rows["number_length"], rows["batch_length"], rows["prefix_length"] = 3, 8, 4, 4
-    rows["number"], rows["batch"], rows["prefix"] = numbers, batch_id, prefix_ids
-    return COPY_HEADER + rows.tobytes() + COPY_TRAILER
+    return written_rows(NUMBER_ROW, number=numbers, batch=batch_id, prefix=prefix_ids)

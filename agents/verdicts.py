@@ -11,8 +11,9 @@ from agents.delivery import pure
 from agents.held import held_numbers
 from agents.prefix_versions import Versions
 from agents.tally import OF_BATCHES, OF_NUMBERS, recounted
+from pipeline import numbering
 from pipeline.errors import BatchImpossible
-from pipeline.judge import COUNTRY, JudgedNumber, judge_held
+from pipeline.judge import JudgedNumber, judge_held
 from pipeline.metrics import WorkerMetrics
 from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import HELD, IDS
@@ -95,7 +96,7 @@ class VerdictStore:
             of_batch = rows["batch"].astype(np.int32)
             numbers, stored = rows["number"].astype(np.int64), rows["prefix"].astype(np.int32)
             with pure():
-                found = blocks.judge(numbers - COUNTRY, suppressed.among(numbers - COUNTRY))
+                found = blocks.judge(numbers - numbering.COUNTRY, suppressed.among(numbers - numbering.COUNTRY))
             changed = np.zeros(len(rows), bool)
             for version in set(versions.values()) - {blocks.version}:
                 then = await self._versions.contents(version, connection)

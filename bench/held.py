@@ -23,7 +23,7 @@ import numpy.typing as npt
 import psycopg
 from rich.console import Console
 
-from agents.store import COPY_HEADER, COPY_NUMBERS, COPY_TRAILER, INSERT_MARKER, copy_rows, marker
+from agents.store import COPY_NUMBERS, INSERT_MARKER, copy_rows, marker
 from bench.about import about
 from bench.calls import Caller, calling
 from bench.errors import BenchError
@@ -33,6 +33,7 @@ from bench.stats import percentile
 from bench.system import System, installed, servers
 from numberline.prefixes.shipped import SHIPPED, read_rows
 from pipeline import numbering
+from pipeline.binary_copy import HEADER, TRAILER
 from pipeline.counts import counts_of
 from pipeline.prefix_build import prefix_events, with_fictional
 from pipeline.prefixes import AreaCode
@@ -157,8 +158,8 @@ def _batch(task: str, number: int, prefixes: AreaCode, count: int) -> NumbersEnr
 
 def _joined(parts: list[bytes]) -> bytes:
     """COPY data one after the other: one header, one trailer."""
-    header, trailer = len(COPY_HEADER), len(COPY_TRAILER)
-    return COPY_HEADER + b"".join(part[header:-trailer] for part in parts) + COPY_TRAILER
+    rows = (part[len(HEADER) : -len(TRAILER)] for part in parts)
+    return HEADER + b"".join(rows) + TRAILER
 
 
 async def _measure(system: System, one: Held) -> None:

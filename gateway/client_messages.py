@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.events import FieldError
-
-_TASK_ID = "must be the task's id, a lower-case UUID"
-
-TaskId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+from schemas.requests import TASK_ID_RULE, TaskId
 
 
 class _ClientMessage(BaseModel):
@@ -40,14 +37,14 @@ class SubscribeTask(_ClientMessage):
     """From the first one on, only subscribed tasks' messages come."""
 
     type: Literal["subscribe_task"]
-    task_id: TaskId = Field(description=_TASK_ID)
+    task_id: TaskId = Field(description=TASK_ID_RULE)
 
 
 class UnsubscribeTask(_ClientMessage):
     """After the last one, all tasks' messages come again."""
 
     type: Literal["unsubscribe_task"]
-    task_id: TaskId = Field(description=_TASK_ID)
+    task_id: TaskId = Field(description=TASK_ID_RULE)
 
 
 class Resume(_ClientMessage):

@@ -6,6 +6,7 @@ from typing import LiteralString
 import numpy as np
 
 from gateway.database import Database
+from pipeline.binary_copy import read_rows, row_type
 from pipeline.errors import Unavailable
 from pipeline.holders import COLUMNS, Holders
 from pipeline.verdicts import Blocks
@@ -29,15 +30,7 @@ COPY (
     FROM prefixes WHERE version = %s
 ) TO STDOUT (FORMAT BINARY)
 """
-# a row of binary COPY (PostgreSQL documentation, COPY, "Binary Format"); its header has 19 bytes, its trailer 2
-ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        *(one for name in ("area_code", "nxx", "blocks") for one in ((f"{name}_length", ">i4"), (name, ">i2"))),
-        ("content_length", ">i4"),
-        ("content", ">i4"),
-    ]
-)
+ROW = row_type(area_code=">i2", nxx=">i2", blocks=">i2", content=">i4")
 
 
 class HoldersReader:
@@ -70,7 +63,7 @@ class HoldersReader:
 
 
 def _holders(version: int, data: bytes, contents: tuple[tuple[str, ...], ...]) -> Holders:
-    rows = np.frombuffer(data[19 : len(data) - 2], ROW)
+    rows = read_rows(data, ROW)
     area_codes, nxx, blocks = (rows[name].astype(np.int64) for name in ("area_code", "nxx", "blocks"))
     return Holders(
         str(version), Blocks(version, area_codes, nxx, blocks, rows["content"].astype(np.int32)), contents

@@ -20,7 +20,6 @@ class Reader(Protocol):
 
     def deliver(self, message: Message) -> None:
         """Take a message, to be sent when the client reads. It may neither block nor raise."""
-        ...
 
 
 class Listener(Protocol):
@@ -28,7 +27,6 @@ class Listener(Protocol):
 
     def heard(self, event: TaskProgress | RequestRejected, message: Message) -> None:
         """An event, and the message that tells of it. It may neither block nor raise."""
-        ...
 
 
 class Hub:

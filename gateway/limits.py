@@ -1,16 +1,15 @@
 """How many connections and frames one client, one user and one address may have. No I/O."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.address import client_address, is_trusted, networks_of
+from gateway.buckets import Bucket, Buckets
 from pipeline.settings import Settings
 
 ANY = ""  # whoever it is
 SOCKETS_A_CONNECTION = 2  # that an address may have open: some are always coming or going
-MOST_BUCKETS = 100_000  # the one that was used longest ago is forgotten; it would be full again by then
 
 
 @dataclass
@@ -24,41 +23,6 @@ class LimitReached(Exception):
         return self.text
 
 
-class Bucket:
-    """A token bucket: so many at once, and as many again within a minute."""
-
-    __slots__ = ("_at", "_left", "_most")
-
-    def __init__(self, most: int, now: float) -> None:
-        self._most, self._left, self._at = most, float(most), now
-
-    def take(self, now: float) -> bool:
-        """One more at a moment in seconds; whether it is allowed."""
-        self._left = min(self._most, self._left + (now - self._at) * self._most / 60)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
-class _Buckets:
-    """Buckets by name. They outlive connections, so that connecting again does not fill one."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-
-    def take(self, name: str, now: float) -> bool:
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = Bucket(self._most, now)
-            if len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(name)
-        return bucket.take(now)
-
-
 class Limits:
     """What all connections of a gateway share."""
 
@@ -69,8 +33,8 @@ class Limits:
         self._by_peer: dict[str, int] = {}
         self._by_address: dict[str, int] = {}
         self._by_user: dict[str, int] = {}
-        self._frames_of_address = _Buckets(settings.messages_per_minute_of_address)
-        self._frames_of_user = _Buckets(settings.messages_per_minute_of_user)
+        self._frames_of_address = Buckets(settings.messages_per_minute_of_address)
+        self._frames_of_user = Buckets(settings.messages_per_minute_of_user)
 
     def opened(self, peer: str) -> bool:
         """A TCP connection, before anything is known of it but where it comes from; whether it may stay."""
@@ -119,9 +83,9 @@ class Limits:
         """One more frame from a client, of whatever kind.  Raises LimitReached."""
         if not own.take(now):
             raise LimitReached("messages", "too many messages on this connection")
-        if not self._frames_of_address.take(address, now):
+        if not self._frames_of_address.of(address, now).take(now):
             raise LimitReached("messages_address", "too many messages from this address")
-        if user_id is not None and not self._frames_of_user.take(user_id, now):
+        if user_id is not None and not self._frames_of_user.of(user_id, now).take(now):
             raise LimitReached("messages_user", "too many messages of this user")
 
 

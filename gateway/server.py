@@ -27,6 +27,7 @@ from pipeline.errors import RefusedToStart, Unavailable
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings, variable
 from pipeline.tokens import Identity
+from schemas.identity import IDENTIFIER
 
 log = logging.getLogger(__name__)
 # of its own: at level debug the library would log headers, and tokens with them
@@ -35,7 +36,6 @@ _library_log.setLevel(logging.WARNING)
 
 PATHS = "/ws/tasks/USER/ and /ws/phone-generation/USER/"
 _PATH = re.compile(r"/ws/(tasks|phone-generation)/([^/]+)/")
-_USER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 MOST_CLIENT_MESSAGE_BYTES = 1 << 16
 FORWARDED = "X-Forwarded-For"
 ORIGINS_VARIABLE = variable("allowed_origins")
@@ -48,7 +48,7 @@ def channel_and_user(path: str) -> tuple[str, str] | None:
     if (match := _PATH.fullmatch(path.partition("?")[0])) is None:
         return None
     user_id = unquote(match[2])
-    return (match[1], user_id) if _USER.fullmatch(user_id) else None
+    return (match[1], user_id) if IDENTIFIER.fullmatch(user_id) else None
 
 
 class GatewayServer:

@@ -16,6 +16,7 @@ from numberline.errors import WorkersRunning
 from numberline.kafka import kafka_admin, kafka_producer
 from numberline.records import read_to_end
 from pipeline import numbering
+from pipeline.binary_copy import read_rows, row_type
 from pipeline.ledger import (
     Compared,
     Marker,
@@ -31,11 +32,7 @@ from schemas import topics
 from schemas.events import Suppressed
 from schemas.partitions import partition_for
 
-# a row of (batch_id, number) in PostgreSQL's binary COPY format: field count, then length and value of each
-COPY_ROW = np.dtype(
-    [("fields", ">i2"), ("row_length", ">i4"), ("row", ">i4"), ("number_length", ">i4"), ("number", ">i8")]
-)
-COPY_HEADER_BYTES, COPY_TRAILER_BYTES = 19, 2
+COPY_ROW = row_type(row=">i4", number=">i8")
 COPY_ROWS = (
     "COPY (SELECT batch_id, number FROM numbers WHERE number >= {} AND number < {}) TO STDOUT (FORMAT BINARY)"
 )
@@ -87,10 +84,9 @@ class Snapshot:
     def batches(self, area_code: str) -> list[StoredBatch]:
         """All batches of an area code, with their numbers."""
         first = numbering.first_e164(area_code)
-        query = COPY_ROWS.format(first, first + 10_000_000)
+        query = COPY_ROWS.format(first, first + numbering.AREA_CODE)
         with self._connection.cursor().copy(query.encode()) as copy:
-            data = b"".join(bytes(part) for part in copy)
-        rows = np.frombuffer(data[COPY_HEADER_BYTES:-COPY_TRAILER_BYTES], COPY_ROW)
+            rows = read_rows(b"".join(bytes(part) for part in copy), COPY_ROW)
         numbers, ids = rows["number"].astype(np.int64), rows["row"].astype(np.int32)
         return stored_batches(area_code, self._markers.get(area_code, []), ids, numbers)
 

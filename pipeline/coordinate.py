@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import Unreadable
 from pipeline.progress import due, progress_after
+from pipeline.refusals import refused
 from pipeline.task import Task
 from schemas import codec
 from schemas.events import (
@@ -24,6 +25,8 @@ from schemas.events import (
     ValidationPlanned,
     ValidationSubmitted,
 )
+
+REUSED = "this request_id was used with another body, and that task goes on: choose a new request_id"
 
 
 @dataclass(frozen=True)
@@ -100,27 +103,14 @@ def refused_while_running(
     if whole and submitted.body_hash not in task.refusals:
         return None
     rule = "is still running; ask again, with another request_id, when it has ended"
-    return TaskRefused(
-        task_id=submitted.task_id,
-        user_id=submitted.user_id,
-        request_id=submitted.request_id,
-        project_id=submitted.project_id,
-        task_name=submitted.task_name,
-        type="validate",
-        body_hash=submitted.body_hash,
-        requested_at=submitted.requested_at,
-        code="task_running",
-        message=f"task_id: {rule}",
-        errors=(FieldError("task_id", rule),),
-    )
+    return refused(submitted, "task_running", FieldError("task_id", rule), body_hash=submitted.body_hash)
 
 
 def _rejected(task: Task, event: TaskEvent, at: int) -> RequestRejected | None:
     """The answer to a request that changes nothing of the task that is there."""
     match event:
         case TaskSubmitted() | ValidationSubmitted() | TaskRefused() if task.submitted is not None:
-            text = "this request_id was used with another body, and that task goes on: choose a new request_id"
-            return _reject(event, at, "request_id_reused", text)
+            return _reject(event, at, "request_id_reused", REUSED)
         case CancelRequested() if task.ended:
             return _reject(event, at, "task_ended", f"the task is {task.status} already")
         case CancelRequested() if task.cancel_request is not None:

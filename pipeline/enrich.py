@@ -1,6 +1,7 @@
 """What enrich decides: which row of the prefix data each number of a batch belongs to."""
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from pipeline import numbering
@@ -38,11 +39,7 @@ def enrich(allocated: BatchAllocated, prefixes: AreaCode) -> NumbersEnriched:
     )
 
 
-def _verdict(
-    numbers: np.ndarray[tuple[int], np.dtype[np.uint32]],
-    prefixes: AreaCode,
-    row: np.ndarray[tuple[int], np.dtype[np.int32]],
-) -> str:
+def _verdict(numbers: npt.NDArray[np.uint32], prefixes: AreaCode, row: npt.NDArray[np.int32]) -> str:
     """The reason code of every number of a generated batch; docs/numbering.md lists the codes."""
     nxx = prefixes.rows.nxx[row]
     lines = numbers % numbering.LINES

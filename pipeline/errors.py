@@ -7,13 +7,16 @@ NumberlineError
 │   ├── DatabaseRefuses    PostgreSQL lacks a table or does not allow what a step does
 │   └── TooManyDeadLetters a worker would drain a topic into the dead letters
 ├── ListInvalid            a list to be judged is not what its format asks for
+├── NotAuthenticated       a token that proves nothing
+│   └── UnknownKey         newer keys of the identity provider may verify it
 ├── Unavailable            a deadline passed or a server failed: the process ends with 1 and is restarted
 └── RecordError            a property of one record: it goes to the dead letters at once
     ├── Unreadable         its bytes are no event of this topic
     ├── StepFailed         a pure function raised on it
     └── BatchImpossible    its batch cannot go on, and its task is told so
-(RequestInvalid and CodecError belong to the layer below, in schemas; gateway.feed has FeedBroken,
-numberline.errors what only the commands raise)
+(RequestInvalid and CodecError belong to the layer below, in schemas. Beside what they are about: KeysUnreadable in
+pipeline.keys, FeedBroken in gateway.feed, Problem in gateway.api.problems, ApiError in numberline.api.calls; what
+only the commands raise is in numberline.errors)
 """
 
 from dataclasses import dataclass

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import numbering
 from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import IDS
 from pipeline.verdicts import CODE, REASONS, Blocks, Verdicts
 from schemas.events import NumbersJudged, ValidationPlanned
-
-COUNTRY = 10**10  # what E.164 adds to a national number
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def judge_held(
 def given_numbers(planned: ValidationPlanned) -> npt.NDArray[np.int64]:
     """The national numbers of a list or of ids."""
     numbers = np.frombuffer(planned.numbers, "<i8")
-    return numbers - COUNTRY if planned.kind == IDS else numbers
+    return numbers - numbering.COUNTRY if planned.kind == IDS else numbers
 
 
 def numbers_judged(
@@ -112,8 +111,8 @@ def asked_numbers(batch: NumbersJudged) -> tuple[list[int], list[int]]:
     numbers = np.frombuffer(batch.numbers, "<i8")
     valid = np.frombuffer(batch.reasons, np.uint8) == CODE["valid"]
     within = np.arange(len(numbers)) < batch.lookups
-    asked = set((numbers[valid & within] + COUNTRY).tolist())
-    return sorted(asked), sorted(set((numbers[valid & ~within] + COUNTRY).tolist()) - asked)
+    asked = set((numbers[valid & within] + numbering.COUNTRY).tolist())
+    return sorted(asked), sorted(set((numbers[valid & ~within] + numbering.COUNTRY).tolist()) - asked)
 
 
 def judged_numbers(batch: NumbersJudged, answers: dict[int, Answer] | None = None) -> list[JudgedNumber]:
@@ -126,7 +125,7 @@ def judged_numbers(batch: NumbersJudged, answers: dict[int, Answer] | None = Non
         JudgedNumber(
             position=position,
             given=None if text is None else text.replace("\0", "\ufffd"),  # which PostgreSQL cannot hold
-            number=COUNTRY + number if number >= 0 else None,
+            number=numbering.COUNTRY + number if number >= 0 else None,
             reason=REASONS[reason],
             prefix_id=prefix_id if prefix_id >= 0 else None,
         )

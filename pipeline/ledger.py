@@ -152,7 +152,7 @@ def missing_facts(
 
 
 def _numbers(some: BitMap) -> str:
-    first = ", ".join(f"{200 + number // 10_000}-{number % 10_000:04d}" for number in some[:MOST_EXAMPLES])
+    first = ", ".join(numbering.nxx_line(number) for number in some[:MOST_EXAMPLES])
     return f"{len(some):,} numbers ({first}{', ...' if len(some) > MOST_EXAMPLES else ''})"
 
 

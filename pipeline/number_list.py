@@ -7,7 +7,6 @@ from pyroaring import BitMap
 from pipeline import notation, numbering
 
 BUFFER = 1 << 16
-AREA_CODE = 10_000_000  # a national number is area code * AREA_CODE + the rest
 FIRST = numbering.FIRST_NXX * numbering.LINES  # NXX-XXXX as an integer begins with 200-0000
 
 
@@ -17,7 +16,7 @@ def broken_rule(text: str, national: int) -> str | None:
         return "is not a phone number" if text else "is empty"
     if national == notation.NOT_NANP:
         return "is a number of another country, not of the NANP (+1)"
-    if national < 200 * AREA_CODE or national % AREA_CODE < FIRST:
+    if national < 200 * numbering.AREA_CODE or national % numbering.AREA_CODE < FIRST:
         return "must be NPA-NXX-XXXX, area code NPA and exchange NXX from 200 to 999"
     return None
 
@@ -31,7 +30,7 @@ class NumberList:
 
     def add(self, national: int) -> None:
         """A national number that breaks no rule."""
-        area_code, rest = divmod(national, AREA_CODE)
+        area_code, rest = divmod(national, numbering.AREA_CODE)
         buffer = self._buffers.setdefault(area_code, [])
         buffer.append(rest - FIRST)
         if len(buffer) >= BUFFER:
@@ -51,7 +50,7 @@ class NumberList:
     def __iter__(self) -> Iterator[int]:
         """In order, each as an integer, 1 and ten digits."""
         for area_code, bitmap in sorted(self._all().items()):
-            first = int("1" + area_code) * AREA_CODE + FIRST
+            first = numbering.first_e164(area_code) + FIRST
             yield from (first + number for number in bitmap)
 
     def counts(self) -> dict[str, int]:

@@ -14,6 +14,9 @@ NUMBERS = EXCHANGES * LINES
 BLOCK = 1_000
 BLOCKS = NUMBERS // BLOCK
 
+AREA_CODE = 10_000_000  # what the numbers of neighbouring area codes are apart, in a national number
+COUNTRY = 10**10  # what E.164 adds to a national number
+
 FICTIONAL_NXX = 555
 FICTIONAL_LINES = range(100, 200)  # 555-0100 to 555-0199, set aside for fiction
 
@@ -33,9 +36,15 @@ def first_number(nxx: int) -> int:
     return (nxx - FIRST_NXX) * LINES
 
 
+def nxx_line(number: int) -> str:
+    """A number within its area code as people write it: NXX-XXXX."""
+    exchange, line = divmod(number, LINES)
+    return f"{FIRST_NXX + exchange}-{line:04d}"
+
+
 def first_e164(area_code: str) -> int:
     """The E.164 integer, 1 and ten digits, with which the ten million of an area code begin."""
-    return int("1" + area_code) * 10_000_000
+    return COUNTRY + int(area_code) * AREA_CODE
 
 
 def e164(area_code: str, numbers: Integers) -> npt.NDArray[np.int64]:

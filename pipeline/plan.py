@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from pipeline.capacity import Capacity, Figures
 from pipeline.draw import DRAW_VERSION
+from pipeline.refusals import invalid
 from schemas.events import AreaCodeShare, FieldError, Plan
 from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
@@ -76,17 +77,7 @@ def _not_fictional(request: GenerateRequest, fictional_only: bool) -> list[Field
 
 
 def _invalid(request: GenerateRequest, code: str, *errors: FieldError, **details: object) -> RequestInvalid:
-    return RequestInvalid(
-        errors,
-        code,
-        type=request.type,
-        user_id=request.user_id,
-        request_id=request.request_id,
-        project_id=request.project_id,
-        task_name=request.task_name,
-        details=json.dumps(details),
-        body_hash=request.body_hash(),
-    )
+    return invalid(request, code, *errors, details=json.dumps(details), body_hash=request.body_hash())
 
 
 def spread(quantity: int, exist: Mapping[str, int], batch_size: int, seed: str) -> tuple[AreaCodeShare, ...]:

@@ -5,17 +5,15 @@ that it delivered. Only tasks planned under a quota are counted, so that users w
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pipeline.refusals import refused
 from pipeline.task import Task
 from schemas.events import FieldError, Submission, TaskRefused, TaskSubmitted, ValidationSubmitted
 
 DAY_MS = 86_400_000
 DAYS = 8  # a task's events are kept for 7: one that was planned before has ended, or never will
-
-
 MARK = b"#"  # of their keys; no user id has one
 
 
@@ -99,20 +97,7 @@ def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None
         "tasks_running": running,
         "requested": asked(submitted),
     }
-    return TaskRefused(
-        task_id=submitted.task_id,
-        user_id=submitted.user_id,
-        request_id=submitted.request_id,
-        project_id=submitted.project_id,
-        task_name=submitted.task_name,
-        type="validate" if isinstance(submitted, ValidationSubmitted) else "generate",
-        body_hash=refusal_hash(submitted),
-        requested_at=submitted.requested_at,
-        code="quota_exceeded",
-        message="; ".join(f"{error.field}: {error.message}" for error in errors),
-        errors=tuple(errors),
-        details=json.dumps(details),
-    )
+    return refused(submitted, "quota_exceeded", *errors, body_hash=refusal_hash(submitted), details=details)
 
 
 def refusal_hash(submitted: Submission) -> bytes:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from pipeline import numbering
 from schemas import codec
 from schemas.events import Suppressed
 
@@ -103,7 +104,7 @@ class SuppressedNumbers:
     def among(self, numbers: npt.NDArray[np.int64]) -> dict[int, BitMap]:
         """Area code -> its suppressed numbers, for the area codes of these national numbers."""
         found = {}
-        for code in np.unique(numbers // 10_000_000).tolist():
+        for code in np.unique(numbers // numbering.AREA_CODE).tolist():
             if code in self.everybody or code in self.own:
                 found[code] = self.everybody.get(code, BitMap()) | self.own.get(code, BitMap())
         return found

@@ -5,7 +5,6 @@ Which key may verify a token follows from the kind of its algorithm, never from 
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +14,12 @@ import jwt
 from pipeline.errors import NotAuthenticated, UnknownKey
 from pipeline.keys import ASYMMETRIC, KeySet
 from pipeline.settings import Settings
+from schemas.identity import IDENTIFIER
 
 SHARED = "HS256"
 LEEWAY_SECONDS = 10
 MAX_REQUEST_TOKEN_SECONDS = 24 * 3600
 MOST_TOKEN_CHARACTERS = 8_192
-_USER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
 _TIME_LIMIT = 2**53  # a JSON number beyond it is no time, and no float
 
@@ -144,7 +143,7 @@ def _claims(rules: TokenRules, token: str, at: float, keys: KeySet | None) -> Ma
     except RecursionError:  # its header is parsed before its signature is judged
         raise NotAuthenticated("the token is not valid: nested too deeply") from None
     _check_times(claims, at)
-    if not _USER.fullmatch(claims["sub"]):
+    if not IDENTIFIER.fullmatch(claims["sub"]):
         raise NotAuthenticated("the token's sub must be a user id: 1 to 64 of A-Z a-z 0-9 . _ : -")
     return claims
 

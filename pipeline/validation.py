@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.notation import parse_all
+from pipeline.refusals import invalid
 from schemas.events import FieldError, NumbersJudged, ValidationPlan, ValidationPlanned, ValidationSubmitted
-from schemas.parse import RequestInvalid
 from schemas.requests import ValidateRequest
 
 LIST, IDS, HELD = "list", "ids", "held"
@@ -48,7 +48,7 @@ def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -
     external = request.source == "external"
     if external and terms.lookups is None:
         rule = 'must be "internal": this installation has no lookup provider (NUMBERLINE_LOOKUP_PROVIDER)'
-        raise _invalid(request, "invalid_request", "source", rule)
+        raise invalid(request, "invalid_request", FieldError("source", rule))
     numbers, kind = b"", HELD
     if request.numbers:
         numbers, kind = parse_all(request.numbers).astype("<i8").tobytes(), LIST
@@ -56,10 +56,11 @@ def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -
         numbers, kind = np.array(request.ids, "<i8").tobytes(), IDS
     elif held is None or not len(held.batch_ids):
         name = "task_id" if request.task_id else "project_id"
-        raise _invalid(request, "nothing_held", name, f"you hold no numbers of this {name.removesuffix('_id')}")
+        rule = f"you hold no numbers of this {name.removesuffix('_id')}"
+        raise invalid(request, "nothing_held", FieldError(name, rule))
     elif len(held.batch_ids) > MOST_HELD_BATCHES:
         rule = f"has {len(held.batch_ids)} batches, and at most {MOST_HELD_BATCHES} can be judged by one request"
-        raise _invalid(request, "invalid_request", "project_id", f"{rule}: name its tasks one by one")
+        raise invalid(request, "invalid_request", FieldError("project_id", f"{rule}: name its tasks one by one"))
     return ValidationPlan(
         quantity=len(request.numbers) + len(request.ids) + (0 if held is None else int(held.counts.sum())),
         batch_size=min(request.batch_size, EXTERNAL_BATCH) if external else request.batch_size,
@@ -74,18 +75,6 @@ def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -
         batch_ids=b"" if held is None else held.batch_ids.astype("<i4").tobytes(),
         counts=b"" if held is None else held.counts.astype("<i4").tobytes(),
         suppressions=terms.suppressions,
-    )
-
-
-def _invalid(request: ValidateRequest, code: str, field: str, rule: str) -> RequestInvalid:
-    return RequestInvalid(
-        (FieldError(field, rule),),
-        code,
-        type=request.type,
-        user_id=request.user_id,
-        request_id=request.request_id,
-        project_id=request.project_id,
-        task_name=request.task_name,
     )
 
 

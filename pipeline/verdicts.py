@@ -28,7 +28,6 @@ CODE = {reason: code for code, reason in enumerate(REASONS)}
 
 NO_PREFIX = -1  # of a number whose block nobody holds
 
-_AREA_CODE = 10_000_000  # what an area code's numbers are apart
 _AREA_CODES = 1_000
 _FICTIONAL = (
     numbering.FICTIONAL_NXX * numbering.LINES + numbering.FICTIONAL_LINES.start,
@@ -120,7 +119,7 @@ class Blocks:
 
         suppressed: area code -> its numbers (as the ledger's) that must not be given out; of valid ones alone.
         """
-        code, within = np.divmod(numbers, _AREA_CODE)
+        code, within = np.divmod(numbers, numbering.AREA_CODE)
         block = within // numbering.BLOCK - numbering.FIRST_NXX * 10
         wrong = (code < 200) | (block < 0)
         row = self._row_of[np.where(wrong, 0, code)]

@@ -18,8 +18,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def rfc3339(milliseconds: int) -> str:
     """A time in ms since the epoch as RFC 3339 in UTC, with milliseconds and Z."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment_of(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(milliseconds: int) -> datetime:
+    """A time in ms since the epoch as PostgreSQL takes it, exactly."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def in_milliseconds(moment: datetime) -> int:

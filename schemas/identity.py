@@ -1,7 +1,10 @@
 """Identities that a producer can compute as well as we can (docs/contract.md)."""
 
+import re
 import uuid
 
+IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")  # of a user, a request
+IDENTIFIER_RULE = "must be 1 to 64 of A-Z a-z 0-9 . _ : -"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_OID, "numberline")
 
 

@@ -1,9 +1,8 @@
 """A request's bytes to a typed request, or to every rule that they break."""
 
 import json
-import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from schemas import codec
 from schemas.events import FieldError
+from schemas.identity import IDENTIFIER
 from schemas.requests import (
     AVRO_TYPES,
     MAX_REQUEST_BYTES,
@@ -23,8 +23,6 @@ from schemas.requests import (
 )
 
 MOST_ERRORS = 100  # a refusal has to fit into a message, whatever was sent
-
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 @dataclass
@@ -46,7 +44,12 @@ class RequestInvalid(ValueError):
     body_hash: bytes | None = None  # of a request that breaks no rule of form, as its task would have it
 
     def __str__(self) -> str:
-        return "; ".join(f"{error.field}: {error.message}" for error in self.errors)
+        return sentence_of(self.errors)
+
+
+def sentence_of(errors: Iterable[FieldError]) -> str:
+    """Broken fields and their rules as one text."""
+    return "; ".join(f"{error.field}: {error.message}" for error in errors)
 
 
 def parse_request(value: bytes | None) -> Request:
@@ -132,7 +135,7 @@ def _invalid(
 ) -> RequestInvalid:
     def readable(name: str) -> str | None:
         value = fields.get(name)
-        return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+        return value if isinstance(value, str) and IDENTIFIER.fullmatch(value) else None
 
     kind = fields.get("type")
     return RequestInvalid(

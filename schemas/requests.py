@@ -6,26 +6,25 @@ code assigned, does a carrier match) is decided in ``pipeline.plan``.
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.events import Filters
+from schemas.identity import IDENTIFIER, IDENTIFIER_RULE
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_QUANTITY = 1_000_000
 MAX_LIST = 10_000  # numbers or ids in one request for validation
 DEFAULT_BATCH_SIZE = 5_000
-LINE_TYPES = ("wireless", "voip", "landline", "pager")
-ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 . _ : -"
+LineType = Literal["wireless", "voip", "landline", "pager"]
+LINE_TYPES = get_args(LineType)
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^[2-9][0-9]{2}$")]
 FilterText = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROL)]
-
-
 TaskId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 TASK_ID_RULE = "must be the task's id, a lower-case UUID"
 ProjectId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_CONTROL)]
@@ -34,22 +33,25 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO
 NAME_RULE = "must be text of 1 to 200 characters without control characters"
 
 
-def lists_as_tuples(values: Any) -> Any:
-    """The fields of a request with tuples for lists."""
-    if not isinstance(values, dict):
-        return values
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
 def _texts(rule: str, most: int) -> Any:
     return Field(default=(), max_length=most, description=f"must be a list of at most {most} {rule}")
 
 
-class _Request(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    request_id: Identifier = Field(description=ID_RULE)
-    user_id: Identifier = Field(description=ID_RULE)
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, values: Any) -> Any:
+        """JSON has lists; a strict model takes no list for a tuple."""
+        if not isinstance(values, dict):
+            return values
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+class _Request(_Strict):
+    request_id: Identifier = Field(description=IDENTIFIER_RULE)
+    user_id: Identifier = Field(description=IDENTIFIER_RULE)
 
     def body_hash(self) -> bytes:
         """SHA-256 of the request as canonical JSON without defaults: equal for equal requests."""
@@ -59,10 +61,8 @@ class _Request(BaseModel):
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-class NumberFilters(BaseModel):
+class NumberFilters(_Strict):
     """The fields of a request that say which numbers match."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     area_code: AreaCode | None = Field(
         default=None, description='must be three digits, the first 2 to 9, such as "415"'
@@ -72,16 +72,8 @@ class NumberFilters(BaseModel):
     countries: tuple[FilterText, ...] = _texts("two-letter ISO 3166 countries", 100)
     timezones: tuple[FilterText, ...] = _texts("IANA time zones, such as America/New_York", 100)
     carriers: tuple[FilterText, ...] = _texts("parts of operating companies' names", 100)
-    line_types: tuple[Literal["wireless", "voip", "landline", "pager"], ...] = _texts(
-        "of " + ", ".join(LINE_TYPES), 4
-    )
+    line_types: tuple[LineType, ...] = _texts("of " + ", ".join(LINE_TYPES), 4)
     fictional: bool = Field(default=False, description="must be true or false")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, values: Any) -> Any:
-        """JSON has lists; a strict model takes no list for a tuple."""
-        return lists_as_tuples(values)
 
     @model_validator(mode="after")
     def _one_name_of_area_codes(self) -> Self:
@@ -152,12 +144,6 @@ class ValidateRequest(_Request):
     batch_size: int = Field(
         default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, values: Any) -> Any:
-        """JSON has lists; a strict model takes no list for a tuple."""
-        return lists_as_tuples(values)
 
     @model_validator(mode="after")
     def _named_in_one_way(self) -> Self:

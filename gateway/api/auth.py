@@ -14,6 +14,7 @@ from gateway.api.rates import Rate
 from gateway.api.services import Services, Using
 from pipeline.errors import NotAuthenticated
 from pipeline.tokens import Identity
+from schemas.requests import Identifier
 
 _BEARER = HTTPBearer(
     scheme_name="token",
@@ -71,9 +72,7 @@ class Whose(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = Field(
-        None, description="another user, for a token with the operator's scope"
-    )
+    user_id: Identifier | None = Field(None, description="another user, for a token with the operator's scope")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from fastapi import Header
 from pydantic import BaseModel
 
 from gateway.api.models import Submitted
+from schemas.identity import IDENTIFIER
 
 IDEMPOTENCY = "the same key again, with the same body, is the same task; it has the rules of a request_id"
 IdempotencyKey = Annotated[
@@ -15,7 +16,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         description=IDEMPOTENCY,
-        pattern=r'^("[A-Za-z0-9._:-]{1,64}"|[A-Za-z0-9._:-]{1,64})$',
+        pattern=f'^("{IDENTIFIER.pattern}"|{IDENTIFIER.pattern})$',
     ),
 ]
 GIVEN = {"type", "user_id"}  # by the call and the token

@@ -19,14 +19,12 @@ from gateway.api.problems import broken
 from gateway.api.services import Using
 from gateway.api.tasks import PageQuery, TaskId, cursor_of, page_answer, task_of
 from pipeline.views import EXPORTED
+from schemas.requests import AreaCode, FilterText, LineType
 
 router = APIRouter(tags=["numbers"])
 GZIP_LEVEL = 1  # three quarters of what level 6 saves, in a third of its time
 GZIP = 16 + zlib.MAX_WBITS
 SEND_BYTES = 1 << 16
-
-AreaCode = Annotated[str, Field(pattern=r"^[2-9][0-9]{2}$")]
-Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 # as text, where the cast to it is not what the contract has
 TEXTS: dict[LiteralString, LiteralString] = {
@@ -57,13 +55,13 @@ class NumberFilters(Whose):
     """Which numbers: one entry of each list that is given."""
 
     area_code: list[AreaCode] = Field([], max_length=100, description="may be repeated")
-    state: list[Text] = Field([], max_length=100, description="may be repeated")
-    carrier: list[Text] = Field([], max_length=100, description="part of a name, either case; may be repeated")
-    line_type: list[Literal["wireless", "voip", "landline", "pager"]] = Field(
-        [], max_length=4, description="may be repeated"
+    state: list[FilterText] = Field([], max_length=100, description="may be repeated")
+    carrier: list[FilterText] = Field(
+        [], max_length=100, description="part of a name, either case; may be repeated"
     )
+    line_type: list[LineType] = Field([], max_length=4, description="may be repeated")
     is_valid: bool | None = Field(None, description="by the newest verdict; those without one are neither")
-    project_id: Text | None = None
+    project_id: FilterText | None = None
 
     def wanted(self, user: str, task_id: UUID | None = None) -> Wanted:
         """What is asked for, of a user."""

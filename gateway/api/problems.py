@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.errors import NumberlineError, Unavailable
 from schemas.events import FieldError
-from schemas.parse import RequestInvalid
+from schemas.parse import RequestInvalid, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +100,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def of_parameters(_: Request, error: RequestValidationError) -> Response:
         errors = tuple(_field_errors(error.errors()))
-        detail = "; ".join(f"{one.field}: {one.message}" for one in errors)
-        return Problem(422, "invalid_request", detail, errors).response()
+        return Problem(422, "invalid_request", sentence_of(errors), errors).response()
 
     @app.exception_handler(HTTPException)
     async def of_framework(request: Request, error: HTTPException) -> Response:

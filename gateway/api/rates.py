@@ -1,15 +1,13 @@
-"""How often one user may call: a token bucket each, and the headers that tell of it. No I/O, no clock of its own.
+"""How often one user may call, and the headers that tell of it. No I/O, no clock of its own.
 
 The headers are those of draft-ietf-httpapi-ratelimit-headers: RateLimit-Policy and RateLimit.
 """
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-WINDOW_SECONDS = 60
-MOST_BUCKETS = 100_000  # the one that was used longest ago is forgotten; it would be full again by then
+from gateway.buckets import MINUTE_SECONDS, Buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +22,28 @@ class Rate:
     def headers(self) -> dict[str, str]:
         """Standard headers, of every answer."""
         found = {
-            "RateLimit-Policy": f'"default";q={self.quota};w={WINDOW_SECONDS}',
+            "RateLimit-Policy": f'"default";q={self.quota};w={MINUTE_SECONDS}',
             "RateLimit": f'"default";r={self.left};t={self.full_in_seconds}',
         }
         if self.refused:
-            found["Retry-After"] = str(max(1, math.ceil(WINDOW_SECONDS / self.quota)))
+            found["Retry-After"] = str(max(1, math.ceil(MINUTE_SECONDS / self.quota)))
         return found
 
 
 class Rates:
-    """Buckets by name: a user, or the address of one who is not authenticated."""
+    """By name: a user, or the address of one who is not authenticated."""
 
     def __init__(self, quota: int) -> None:
-        self._quota = quota
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name -> tokens, at
+        self._quota, self._buckets = quota, Buckets(quota)
 
     @property
     def names(self) -> Mapping[str, object]:
-        """Whose buckets are remembered."""
-        return self._buckets
+        """Who is remembered."""
+        return self._buckets.names
 
     def take(self, name: str, now: float) -> Rate:
         """One call at a moment, in seconds of a clock that never goes back."""
-        refill = self._quota / WINDOW_SECONDS
-        tokens, at = self._buckets.pop(name, (float(self._quota), now))
-        tokens = min(float(self._quota), tokens + (now - at) * refill)
-        refused = tokens < 1
-        if not refused:
-            tokens -= 1
-        self._buckets[name] = (tokens, now)
-        if len(self._buckets) > MOST_BUCKETS:
-            self._buckets.popitem(last=False)
-        return Rate(self._quota, int(tokens), math.ceil((self._quota - tokens) / refill), refused)
+        bucket = self._buckets.of(name, now)
+        allowed = bucket.take(now)
+        full_in_seconds = math.ceil((self._quota - bucket.left) * MINUTE_SECONDS / self._quota)
+        return Rate(self._quota, int(bucket.left), full_in_seconds, refused=not allowed)

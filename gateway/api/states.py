@@ -1,13 +1,13 @@
 """States of tasks: the newer of what this gateway remembers and of the row in PostgreSQL."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from gateway.api.cursors import Cursor, Page, page_of
 from gateway.database import Database
 from gateway.hub import Hub
-from pipeline.views import in_milliseconds, rfc3339, task_view
+from pipeline.views import in_milliseconds, moment_of, rfc3339, task_view
 from schemas.events import TaskProgress
 
 SELECT = "SELECT t.*, s.sequence FROM tasks t JOIN task_states s USING (task_id) WHERE t.user_id = %(user)s "
@@ -26,8 +26,6 @@ TIMES = ("created_at", "started_at", "completed_at", "estimated_completion")
 RUNNING = ("pending", "running")
 
 View = dict[str, Any]  # a task as JSON (docs/contract.md, "A task")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class States:
@@ -56,7 +54,7 @@ class States:
         query = NEWEST
         if cursor is not None:
             query = BEFORE if cursor.before else AFTER
-            parameters |= {"at": _EPOCH + cursor.first * _MILLISECOND, "task": cursor.second}
+            parameters |= {"at": moment_of(cursor.first), "task": cursor.second}
         rows = await self._database.rows(query, parameters)
         views = sorted(self._newer(rows, self._tasks.newest_of(user_id)), key=_order)
         if cursor is not None:

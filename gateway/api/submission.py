@@ -14,6 +14,7 @@ from gateway.api.services import Services
 from gateway.api.urls import http_url, websocket_url
 from gateway.hub import Hub
 from gateway.producer import GatewayProducer
+from pipeline.coordinate import REUSED
 from pipeline.views import error_view
 from schemas.events import FieldError, TaskProgress
 from schemas.identity import task_id as task_id_of
@@ -29,7 +30,6 @@ STATUS_OF = {
     "already_cancelled": 409,
     "quota_exceeded": 429,
 }
-REUSED = "this request_id was used with another body, and that task goes on: choose a new request_id"
 
 
 class Submissions:

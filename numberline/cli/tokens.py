@@ -1,6 +1,5 @@
 """token: what a user needs at the gateway."""
 
-import re
 import time
 
 import click
@@ -8,14 +7,13 @@ import click
 from numberline.client import signing_rules
 from pipeline.settings import load_settings
 from pipeline.tokens import sign
-
-IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+from schemas.identity import IDENTIFIER, IDENTIFIER_RULE
 
 
 def check_user(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """A user id as requests take it."""
     if not IDENTIFIER.fullmatch(value):
-        raise click.BadParameter("must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+        raise click.BadParameter(IDENTIFIER_RULE)
     return value
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.limits import Bucket, LimitReached, Limits
+from gateway.buckets import Bucket
+from gateway.limits import LimitReached, Limits
 from pipeline.settings import Settings
 from tests.gateway.events import OTHER_TASK, started, token
 from tests.gateway.harness import PATIENCE_SECONDS, Client, Gateway, connected, opened, running_gateway

@@ -1,7 +1,7 @@
 """The token bucket, at moments of the test's choosing."""
 
-from gateway.api import rates
 from gateway.api.rates import Rate, Rates
+from gateway.buckets import MOST_BUCKETS
 
 
 def test_a_quota_is_used_up_and_comes_back_evenly() -> None:
@@ -32,7 +32,7 @@ def test_headers_are_those_of_the_draft() -> None:
 def test_buckets_are_bounded() -> None:
     """The one that was not used for the longest time goes."""
     buckets = Rates(60)
-    for number in range(rates.MOST_BUCKETS + 10):
+    for number in range(MOST_BUCKETS + 10):
         buckets.take(str(number), 0.0)
-    assert len(buckets.names) == rates.MOST_BUCKETS
+    assert len(buckets.names) == MOST_BUCKETS
     assert "9" not in buckets.names
