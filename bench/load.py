@@ -12,7 +12,7 @@ import psycopg
 
 from bench.errors import BenchError
 from bench.results import Account
-from numberline.cli.tasks import check_message
+from numberline.cli.following import check_message
 from numberline.client import ENDINGS, Client
 from pipeline.settings import Settings
 from schemas.identity import task_id

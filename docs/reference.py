@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from docs.markdown import NOTICE, anchor, table
+from docs.samples import CREATED, RUNNING, USER
 from gateway import messages
 from gateway.client_messages import MODELS
 from gateway.positions import Position
 from schemas import codec, topics
 from schemas.events import FieldError, GenerationResult, RequestRejected, TaskError, TaskProgress
-from schemas.identity import task_id
 
 REFERENCE = f"""{NOTICE}
 # Quick reference
@@ -62,34 +62,7 @@ read; one that was released never changes (`schemas/avro/RELEASED`).
 {{records}}
 """
 
-USER, REQUEST = "ada", "r-1"
-CREATED = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 AT = Position(0, 41, 0x7C5F0A1E)
-RUNNING = TaskProgress(
-    task_id=task_id(USER, REQUEST),
-    user_id=USER,
-    sequence=1,
-    event="started",
-    request_id=REQUEST,
-    project_id=None,
-    task_name="spring",
-    type="generate",
-    status="running",
-    quantity=10_000,
-    processed_items=0,
-    succeeded=0,
-    failed_items=0,
-    batches_done=0,
-    batches_total=2,
-    current_step="generating",
-    created_at=CREATED,
-    started_at=CREATED + 5,
-    updated_at=CREATED + 5,
-    completed_at=None,
-    estimated_completion=None,
-    result=None,
-    error=None,
-)
 
 
 def _moved(event: str, status: str, done: int, **changes: Any) -> TaskProgress:

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from numberline.cli.tasks import check_message, rows_table
+from numberline.cli.following import check_message
+from numberline.cli.screen import rows_table
 from numberline.client import Client
 from numberline.database import database
 from numberline.rows import task_rows
@@ -36,7 +37,8 @@ async def _follow(settings: Settings, request: GenerateRequest, console: Console
     async with Client.connected(settings, USER) as client:
         started = time.perf_counter()
         await client.submit(request)
-        console.print(f"\nSubmitted {request.quantity:,} numbers to {settings.namespace}.requests, task {task}")
+        console.print(f"\nSubmitted {request.quantity:,} numbers to {settings.namespace}.requests")
+        console.print(f"  task     {task}")
         async for message in client.of_task(task, request.request_id):
             if message is None:
                 continue

@@ -2,20 +2,19 @@
 
 import csv
 import json
-import sys
-from contextlib import nullcontext
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC
 from typing import Any
 
 import click
 from psycopg.rows import dict_row
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from numberline.cli.files import errors, format_of, opened, say_written
+from numberline.cli.screen import screen
 from numberline.database import database
 from pipeline.settings import load_settings
+from pipeline.views import in_milliseconds, rfc3339
 
 COLUMNS = ("at", "actor", "action", "subject", "outcome", "details", "record_id")
 FORMATS = ("csv", "ndjson")
@@ -58,8 +57,7 @@ def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> N
     for name in ("since", "until"):
         filters[name] = filters[name] and filters[name].replace(tzinfo=UTC)
     if out:
-        chosen = format_ or (Path(out).suffix.lstrip(".") if Path(out).suffix.lstrip(".") in FORMATS else "csv")
-        _export(filters, out, chosen)
+        _export(filters, out, format_of(out, format_, FORMATS))
         return
     with database(load_settings()) as connection, connection.cursor(row_factory=dict_row) as cursor:
         query = SELECT + "ORDER BY at DESC, record_id LIMIT %(limit)s"
@@ -71,16 +69,14 @@ def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> N
         about = str(row["details"].get("message") or row["details"].get("source") or "").partition("\n")[0]
         when = f"{row['at']:%Y-%m-%d %H:%M:%S}"
         table.add_row(when, row["actor"], row["action"], row["subject"], row["outcome"], about)
-    Console(width=None if Console().is_terminal else 200).print(table if rows else "no records")
+    screen(200).print(table if rows else "no records")
 
 
 def _export(filters: dict[str, Any], out: str, format_: str) -> None:
-    target = nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")  # noqa: SIM115
-    errors = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
     with (
         database(load_settings()) as connection,
-        target as file,
+        opened(out) as file,
         Progress(*columns, console=errors, transient=True) as bar,
     ):
         shown, count = bar.add_task(f"writing {out}", total=None), 0
@@ -90,7 +86,7 @@ def _export(filters: dict[str, Any], out: str, format_: str) -> None:
         with connection.cursor(name="numberline_audit", row_factory=dict_row) as cursor:
             cursor.itersize = FETCH_ROWS
             for row in cursor.execute(SELECT + "ORDER BY at, record_id", filters):
-                values = {**row, "at": _moment(row["at"]), "record_id": str(row["record_id"])}
+                values = {**row, "at": rfc3339(in_milliseconds(row["at"])), "record_id": str(row["record_id"])}
                 if format_ == "csv":
                     writer.writerow(values | {"details": json.dumps(row["details"], ensure_ascii=False)})
                 else:
@@ -98,8 +94,4 @@ def _export(filters: dict[str, Any], out: str, format_: str) -> None:
                 count += 1
                 if count % 1000 == 0:
                     bar.update(shown, completed=count)
-    errors.print(f"{count:,} records written to {'standard output' if out == '-' else out}")
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    say_written(count, "records", out)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.supply import Supply
+from numberline.cli.screen import misused
 from numberline.cli.tokens import check_user
 from numberline.errors import NotReachable
 from numberline.kafka import kafka_producer
@@ -39,7 +40,7 @@ Examples:
 @click.option("--fictional", is_flag=True, help="Only NPA-555-0100 to 0199, set aside for fiction.")
 @click.option(
     "--user",
-    callback=lambda c, p, v: v and check_user(c, p, v),
+    callback=check_user,
     help="As this user has it, whose own list of suppressed numbers counts as well.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As POST /api/capacity/ answers.")
@@ -51,7 +52,7 @@ def capacity(user: str | None, as_json: bool, **fields: Any) -> None:
     filters = _filters(fields)
     found = asyncio.run(_read(load_settings()))
     if errors := found.catalogue.errors(filters):
-        raise click.UsageError("\n".join(f"{one.field} {one.message}" for one in errors))
+        raise misused(errors)
     figures = dict(sorted(found.figures(filters.as_filters(), filters.wanted_area_codes(), user or "").items()))
     total = sum(figures.values(), Figures()).as_json() | {"left": sum(one.left for one in figures.values())}
     if as_json:
@@ -71,8 +72,7 @@ def _filters(fields: dict[str, Any]) -> NumberFilters:
     try:
         return NumberFilters.model_validate({name: value for name, value in fields.items() if value})
     except ValidationError as error:
-        found = field_errors(NumberFilters, error, fields)
-        raise click.UsageError("\n".join(f"{one.field} {one.message}" for one in found)) from None
+        raise misused(field_errors(NumberFilters, error, fields)) from None
 
 
 async def _read(settings: Settings) -> Capacity:

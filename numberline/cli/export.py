@@ -4,7 +4,7 @@ import uuid
 
 import click
 
-from numberline.cli.tasks import format_of, write_rows_to
+from numberline.cli.files import format_of, write_rows_to
 from numberline.database import database
 from numberline.rows import FORMATS, RUN_COLUMNS, run_rows, task_rows
 from pipeline.settings import load_settings

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from numberline.changes import touched
-from numberline.cli.tasks import follow
+from numberline.cli.following import follow
+from numberline.cli.screen import misused
 from numberline.database import database
 from numberline.errors import RequestRefused, TaskFailed
 from pipeline.settings import Settings
@@ -26,8 +27,7 @@ def judge_held(settings: Settings, user: str, **named: Any) -> Counter[str]:
     try:
         request = ValidateRequest.model_validate(body)
     except ValidationError as error:
-        found = field_errors(ValidateRequest, error, body)
-        raise click.UsageError("\n".join(f"{one.field} {one.message}" for one in found)) from None
+        raise misused(field_errors(ValidateRequest, error, body)) from None
     ending = asyncio.run(follow(settings, request))
     return Counter(ending["result_data"]["reasons"])
 

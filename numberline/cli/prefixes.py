@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from numberline import audit
 from numberline.audit import Attempt
+from numberline.cli.screen import screen
 from numberline.database import database, partitions_of
 from numberline.errors import ImportRefused
 from numberline.prefixes import importing, reading, reference, release, report, versions
@@ -28,10 +29,6 @@ from schemas.requests import LINE_TYPES
 
 IMPORT = "import prefixes"  # in audit records
 errors = Console(stderr=True)
-
-
-def _console() -> Console:
-    return Console(width=None if Console().is_terminal else 160, highlight=False)
 
 
 @click.group()
@@ -117,7 +114,7 @@ def import_(
     mapping = reading.Mapping(columns, encoding or "utf-8") if columns else None
     options = Options(mapping, new_area_code, accept_loss)
     reports: list[FileReport] = []
-    console = _console()
+    console = screen(160)
     with _recorded(settings, files, dry_run) as attempt, versions.locked(settings) as connection:
         current = versions.current(connection)
         before = versions.rows_of(connection, current)
@@ -200,7 +197,7 @@ def versions_() -> None:
     with database(load_settings()) as connection:
         partitions_of(connection)
         found, current = versions.all_versions(connection), versions.current(connection)
-    _console().print(report.versions_table(found, current) if found else "no version")
+    screen(160).print(report.versions_table(found, current) if found else "no version")
 
 
 @prefixes.command(
@@ -226,7 +223,7 @@ def diff(before: int, after: int | None, blocks: bool) -> None:
     for change in changes:
         found.setdefault(change.area_code, Counter())[change.kind] += 1
     most = dict(sorted(found.items(), key=lambda item: -item[1].total()))
-    console = _console()
+    console = screen(160)
     console.print(f"thousands blocks that differ: {report.changes_sentence(most)}, in {len(most):,} area codes")
     if most:
         console.print(report.changes_table("area code", most))
@@ -250,7 +247,7 @@ def rollback(version: int) -> None:
         with _bar("publishing", len(data)) as advance:
             made = release.release(settings, connection, proposal, advance)
         _complete(attempt, made)
-    _console().print(
+    screen(160).print(
         f"Version {made.version} has the data of version {version}; thousands blocks changed: "
         f"{report.changes_sentence(made.changes)}."
     )
@@ -271,7 +268,7 @@ def line_types(names: tuple[str, ...], show_wrong: bool) -> None:
 
     Recall and precision are over the names in numberline/data/line_type_labels.csv, whose line type is known.
     """
-    classifier, console = reference.line_types(), _console()
+    classifier, console = reference.line_types(), screen(160)
     for name in names:
         rule = classifier.rule_for(name)
         why = f"{rule.words.strip()}: {rule.because}" if rule else "no rule decides"

@@ -3,10 +3,10 @@
 import asyncio
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from numberline import audit
+from numberline.cli.screen import screen
 from numberline.cli.tokens import check_user
 from numberline.database import database
 from numberline.login import login_name
@@ -14,7 +14,7 @@ from pipeline.settings import load_settings
 
 EVERYBODY = "*"
 UNBOUNDED = "no bound"
-USER = click.argument("user", required=False, callback=lambda c, p, v: v and check_user(c, p, v))
+USER = click.argument("user", required=False, callback=check_user)
 OTHERS = click.option("--others", is_flag=True, help="Every user who has no quota of their own.")
 
 SET = """
@@ -94,7 +94,7 @@ def list_() -> None:
         used = ("", "") if user == EVERYBODY else (f"{today:,}", f"{running:,}")
         when = f"{at:%Y-%m-%d %H:%M:%S}"
         table.add_row(_name(user), _bound(numbers), used[0], _bound(tasks), used[1], by, when)
-    Console(width=None if Console().is_terminal else 140).print(table if rows else "nobody has a quota")
+    screen(140).print(table if rows else "nobody has a quota")
 
 
 def _whose(user: str | None, others: bool) -> str:

@@ -1,9 +1,9 @@
 """settings: the table of all variables."""
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from numberline.cli.screen import screen
 from pipeline.settings import Settings, variable
 
 
@@ -14,4 +14,4 @@ def settings_table() -> None:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None or "secret" in name or "url" in name else str(field.default)
         table.add_row(variable(name), field.description, default)
-    Console(width=None if Console().is_terminal else 140).print(table)
+    screen(140).print(table)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from rich.table import Table
 
 from numberline import audit, suppressions
+from numberline.cli.screen import screen
 from numberline.cli.tokens import check_user
 from numberline.database import database
 from numberline.login import login_name
@@ -22,7 +23,7 @@ from pipeline.settings import load_settings
 errors = Console(stderr=True)
 USER = click.option(
     "--user",
-    callback=lambda c, p, v: v and check_user(c, p, v),
+    callback=check_user,
     help="This user's own list; everybody's without it.",
 )
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -122,7 +123,7 @@ def stats(changes: int) -> None:
         change = ("removed" if one.removed else "added") + ("" if one.published else ", not yet sent")
         when = f"{one.made_at:%Y-%m-%d %H:%M:%S}"
         log.add_row(when, one.made_by, _whose(one.user_id), change, f"{one.count:,}", one.source)
-    console = Console(width=None if Console().is_terminal else 140)
+    console = screen(140)
     console.print(counts if lists else "no number is suppressed")
     if made:
         console.print("", log)

@@ -2,46 +2,29 @@
 
 import asyncio
 import json
-import os
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import click
-import psycopg
 from psycopg.rows import dict_row
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
+from numberline.cli.files import format_of, write_rows_to
+from numberline.cli.following import check_message, follow, stays
+from numberline.cli.screen import misused, rows_table
 from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.database import database
-from numberline.errors import RequestRefused, TaskFailed
 from numberline.login import login_name
-from numberline.rows import FORMATS, task_rows, write_rows
-from numberline.tracing import tracing
+from numberline.rows import FORMATS, task_rows
 from pipeline.settings import Settings, load_settings
-from pipeline.views import EXPORTED
 from schemas.identity import task_id as task_id_of
 from schemas.parse import field_errors
-from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest, ValidateRequest
+from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest
 
-SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone")
 errors = Console(stderr=True)
-
-
 USER = click.option(
     "--user", default=login_name, callback=check_user, show_default="your login name", help="Whose task it is."
 )
@@ -115,137 +98,13 @@ def build_request(fields: dict[str, Any], on_shortfall: str) -> GenerateRequest:
     try:
         return GenerateRequest.model_validate(body)
     except ValidationError as error:
-        found = field_errors(GenerateRequest, error, body)
-        raise click.UsageError("\n".join(f"{one.field} {one.message}" for one in found)) from None
-
-
-async def follow(
-    settings: Settings, request: GenerateRequest | ValidateRequest, total: int | None = None
-) -> dict[str, Any]:
-    """Submit and follow to the end, which is returned.  Raises TaskFailed, RequestRefused.
-
-    total: how many numbers it is about, where that is known before it is planned.
-    """
-    task = task_id_of(request.user_id, request.request_id)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with (
-        tracing(settings, "command") as spans,
-        spans.command(f"numberline {request.type}", os.environ),
-        Progress(*columns, console=errors, transient=not errors.is_terminal) as bar,
-    ):
-        shown = bar.add_task(f"task {task}", total=total)
-        async with Client.connected(settings, request.user_id, spans) as client:
-            await client.submit(request)
-            async for message in client.of_task(task, request.request_id):
-                if message is None:
-                    if ended := _ended(settings, task):  # the same request, sent before
-                        message = ended
-                    else:
-                        bar.update(shown, description=f"task {task}, waiting for a worker")
-                        continue
-                check_message(message)
-                if message["type"] == "task_started":
-                    bar.update(shown, total=message["task"]["quantity"])
-                elif message["type"] == "task_progress":
-                    bar.update(shown, completed=message["processed_items"], description=f"task {task}")
-                elif message["type"] == "task_completed":
-                    bar.update(shown, completed=done_of(message["result_data"]))
-                    return message
-    raise AssertionError("the messages of a task end with its ending")
-
-
-def _ended(settings: Settings, task: str) -> dict[str, Any] | None:
-    """The ending of a task that ended before it was watched, as the gateway would have told it."""
-    with database(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute("SELECT * FROM tasks WHERE task_id = %s", (task,)).fetchone()
-    if row is None or row["status"] not in ("completed", "failed", "cancelled"):
-        return None
-    error = row["error"] or {}
-    return {
-        "type": f"task_{row['status']}",
-        "task_id": task,
-        "result_data": row["result_data"],
-        "error": error,
-        "error_message": error.get("message"),
-    }
-
-
-def check_message(message: dict[str, Any]) -> None:
-    """Raise what a failing message says: TaskFailed or RequestRefused."""
-    if message["type"] == "task_failed":
-        raise TaskFailed(message["task_id"], "failed", _with_fields(message))
-    if message["type"] == "task_cancelled":
-        raise TaskFailed(message["task_id"], "was cancelled", _stays(message["result_data"]))
-    if message["type"] == "error":
-        raise RequestRefused(message["code"], message["message"], message.get("details"))
-
-
-def done_of(result: dict[str, Any]) -> int:
-    """Numbers that a task has dealt with, by its result_data."""
-    if "total_generated" in result:
-        return int(result["total_generated"])
-    return int(result["validated_count"] + result["error_count"])
-
-
-def _stays(result: dict[str, Any]) -> str:
-    what = "delivered" if "total_generated" in result else "judged"
-    return f"{done_of(result):,} numbers were {what}, and stay"
-
-
-def _with_fields(message: dict[str, Any]) -> str:
-    fields = (message["error"].get("details") or {}).get("errors")
-    if not fields:
-        return str(message["error_message"])
-    return "".join(f"\n  {one['field']}: {one['message']}" for one in fields)
-
-
-def format_of(out: str, given: str | None) -> str:
-    """The format of a file: as given, else by its ending."""
-    ending = Path(out).suffix.lstrip(".")
-    return given or (ending if ending in FORMATS else "csv")
-
-
-def write_rows_to(
-    settings: Settings,
-    rows: Callable[[psycopg.Connection[Any]], Iterator[dict[str, Any]]],
-    columns: Sequence[str] | None,
-    total: int,
-    out: str,
-    format_: str,
-) -> None:
-    """Write rows to a file, or to standard output for `-`. columns: of CSV; those of a task's numbers without."""
-    target = nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")  # noqa: SIM115
-    with database(settings) as connection, target as file, Progress(console=errors, transient=True) as bar:
-        shown = bar.add_task(f"writing {out}", total=total)
-        count = write_rows(
-            rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or EXPORTED
-        )
-    errors.print(f"{count:,} numbers written to {'standard output' if out == '-' else out}")
+        raise misused(field_errors(GenerateRequest, error, body)) from None
 
 
 def _show_first(settings: Settings, task: str, total: int) -> None:
     with database(settings) as connection:
         Console().print(rows_table(list(task_rows(connection, task, 5))))
     errors.print(f"{total:,} numbers are in PostgreSQL: SELECT * FROM phone_numbers WHERE task_id = '{task}'")
-
-
-def rows_table(rows: list[dict[str, Any]]) -> Table:
-    """Rows of phone_numbers for the eye; on a narrow terminal the carrier gives way."""
-    table = Table(box=None, pad_edge=False)
-    for name in SHOWN_COLUMNS:
-        title = name.replace("_", " ")
-        width = max([len(title), *(len(row[name] or "") for row in rows)])
-        least = min(width, 12) if name == "carrier" else width
-        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=least)
-    for row in rows:
-        table.add_row(*(row[name] or "" for name in SHOWN_COLUMNS))
-    return table
 
 
 @click.command(
@@ -291,9 +150,7 @@ def tasks(user: str | None, active: bool, limit: int, as_json: bool) -> None:
 
 @click.command(epilog="\b\nExample:\n  numberline cancel 67c37db2-5f46-5504-a1ae-9fe9d23fa812\n")
 @click.argument("task_id", metavar="ID", type=click.UUID)
-@click.option(
-    "--user", callback=lambda c, p, v: v and check_user(c, p, v), help="Whose task it is, if not yet listed."
-)
+@click.option("--user", callback=check_user, help="Whose task it is, if not yet listed.")
 def cancel(task_id: uuid.UUID, user: str | None) -> None:
     """End a task: no more of it is begun, what was delivered stays."""
     settings = load_settings()
@@ -301,7 +158,7 @@ def cancel(task_id: uuid.UUID, user: str | None) -> None:
     request = CancelRequest(request_id=f"cancel-{uuid.uuid4().hex}", user_id=owner, task_id=str(task_id))
     message = asyncio.run(_cancel(settings, request))
     if message["type"] == "task_cancelled":
-        click.echo(f"cancelled; {_stays(message['result_data'])}")
+        click.echo(f"cancelled; {stays(message['result_data'])}")
     elif message["type"] == "task_completed":
         click.echo("it was complete before it could be cancelled")
     else:

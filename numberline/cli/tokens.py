@@ -10,9 +10,9 @@ from pipeline.tokens import sign
 from schemas.identity import IDENTIFIER, IDENTIFIER_RULE
 
 
-def check_user(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """A user id as requests take it."""
-    if not IDENTIFIER.fullmatch(value):
+def check_user(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A user id as requests take it, where one is given."""
+    if value is not None and not IDENTIFIER.fullmatch(value):
         raise click.BadParameter(IDENTIFIER_RULE)
     return value
 

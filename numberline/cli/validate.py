@@ -51,7 +51,7 @@ Examples:
 @click.option("--yes", is_flag=True, help="With --changed-since, do not ask before.")
 @click.option(
     "--user",
-    callback=lambda c, p, v: v and check_user(c, p, v),
+    callback=check_user,
     help="Whose project or task; of a FILE, whose own suppressed numbers count; with --changed-since, only theirs.",
 )
 def validate(

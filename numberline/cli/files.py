@@ -1,0 +1,50 @@
+"""What `--out` names: a file, or standard output for `-`; and in which format."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import Progress
+
+from numberline.database import Connection, database
+from numberline.rows import FORMATS, write_rows
+from pipeline.settings import Settings
+from pipeline.views import EXPORTED
+
+errors = Console(stderr=True)
+
+
+def format_of(out: str, given: str | None, formats: Sequence[str] = FORMATS) -> str:
+    """As given, else by the file's ending, else csv."""
+    ending = Path(out).suffix.lstrip(".")
+    return given or (ending if ending in formats else "csv")
+
+
+def opened(out: str) -> AbstractContextManager[TextIO]:
+    """To be written to as text; standard output stays open."""
+    return nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")
+
+
+def say_written(count: int, what: str, out: str) -> None:
+    """On standard error, how many of what went where."""
+    errors.print(f"{count:,} {what} written to {'standard output' if out == '-' else out}")
+
+
+def write_rows_to(
+    settings: Settings,
+    rows: Callable[[Connection], Iterator[dict[str, Any]]],
+    columns: Sequence[str] | None,
+    total: int,
+    out: str,
+    format_: str,
+) -> None:
+    """Write rows as a file. columns: of CSV; those of a task's numbers without."""
+    with database(settings) as connection, opened(out) as file, Progress(console=errors, transient=True) as bar:
+        shown = bar.add_task(f"writing {out}", total=total)
+        count = write_rows(
+            rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or EXPORTED
+        )
+    say_written(count, "numbers", out)
