@@ -15,7 +15,7 @@ from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
 from gateway.api.services import Services
-from gateway.api.submission import Submissions
+from gateway.api.submissions import Submissions
 from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.database import Database

@@ -6,7 +6,7 @@ from gateway.api.auth import User
 from gateway.api.bodies import fields_of
 from gateway.api.description import IdempotencyKey, body_of, making_a_task
 from gateway.api.services import Using
-from gateway.api.submission import submit
+from gateway.api.submit import submit
 from schemas.requests import GenerateRequest
 
 router = APIRouter(tags=["requests"])

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from gateway.address import Network
 from gateway.api.exports import Exports
 from gateway.api.rates import Rates
+from gateway.api.submissions import Submissions
 from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.database import Database
@@ -20,9 +21,6 @@ from gateway.suppressed import SuppressedReader
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import Settings
 
-if TYPE_CHECKING:
-    from gateway.api.submission import Submissions
-
 
 @dataclass
 class Services:
@@ -32,7 +30,7 @@ class Services:
     hub: Hub
     database: Database
     producer: GatewayProducer
-    submissions: "Submissions"
+    submissions: Submissions
     authenticator: Authenticator
     audit: Audit
     trusted: Sequence[Network]  # proxies

@@ -14,7 +14,7 @@ from gateway.api.models import Progress, Submitted, Task, TaskPage
 from gateway.api.problems import Problem, broken, not_found
 from gateway.api.services import Services, Using
 from gateway.api.states import RUNNING, States, View
-from gateway.api.submission import submit
+from gateway.api.submit import submit
 from gateway.api.urls import http_url
 
 router = APIRouter(tags=["tasks"])

@@ -10,7 +10,7 @@ from gateway.api.bodies import fields_of
 from gateway.api.description import IdempotencyKey, body_of, making_a_task
 from gateway.api.problems import Problem, broken
 from gateway.api.services import Using
-from gateway.api.submission import submit
+from gateway.api.submit import submit
 from schemas.requests import ValidateRequest
 
 router = APIRouter(tags=["requests"])

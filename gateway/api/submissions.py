@@ -1,25 +1,17 @@
-"""A call's request onto Kafka, acknowledged by the broker, and the first that a worker says of it."""
+"""Requests onto Kafka, acknowledged by the broker, and the first that a worker says of each."""
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
-
-from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from gateway.answers import Answer, first_answer, within
-from gateway.api.bodies import request_of
 from gateway.api.problems import Problem
-from gateway.api.services import Services
-from gateway.api.urls import http_url, websocket_url
 from gateway.hub import Hub
 from gateway.producer import GatewayProducer
 from pipeline.coordinate import REUSED
 from pipeline.views import error_view
 from schemas.events import FieldError, TaskProgress
 from schemas.identity import task_id as task_id_of
-from schemas.requests import CancelRequest
-from schemas.requests import Request as NumberlineRequest
+from schemas.requests import CancelRequest, Request
 
 ANSWER_SECONDS = 1.0
 MOST_REMEMBERED = 10_000
@@ -39,7 +31,7 @@ class Submissions:
         self._producer, self._hub = producer, hub
         self._accepted: OrderedDict[str, bytes] = OrderedDict()  # task -> hash of its request's body
 
-    async def send(self, request: NumberlineRequest) -> TaskProgress | None:
+    async def send(self, request: Request) -> TaskProgress | None:
         """The task's first state, None where none came within ANSWER_SECONDS.
 
         Returns once the broker has acknowledged the request. Raises Problem where it was refused within the time,
@@ -68,7 +60,7 @@ class Submissions:
             self._accepted.popitem(last=False)
 
 
-def task_of(request: NumberlineRequest) -> str:
+def task_of(request: Request) -> str:
     """The task that a request makes, or means."""
     if isinstance(request, CancelRequest):
         return request.task_id
@@ -79,7 +71,7 @@ def _answers_cancel(progress: TaskProgress) -> bool:
     return progress.status != "running" or progress.current_step == "closing"
 
 
-def _answers_first(hub: Hub, request: NumberlineRequest, task: str) -> Callable[[TaskProgress], bool]:
+def _answers_first(hub: Hub, request: Request, task: str) -> Callable[[TaskProgress], bool]:
     """A task that is there already goes on by itself: then only a rejection can be the answer."""
     known = hub.tasks.newest(request.user_id, task)
     refused = known is None or known.current_step == "refused"
@@ -109,29 +101,3 @@ def _refused(progress: TaskProgress) -> Problem:
     errors = tuple(FieldError(one["field"], one["message"]) for one in details.pop("errors", []))
     further = {"task_id": progress.task_id} | ({"details": details} if details else {})
     return Problem(STATUS_OF.get(error["code"], 422), error["code"], error["message"], errors, details=further)
-
-
-async def submit(
-    request: Request,
-    services: Services,
-    user_id: str,
-    type_: str,
-    idempotency_key: str | None,
-    fields: dict[str, Any],
-) -> Response:
-    """Answer a POST: 202 and where the task is.  Raises Problem, Unavailable.
-
-    fields: those of the body; user, type and request_id are added.
-    """
-    wanted = request_of(type_, user_id, idempotency_key, fields)
-    state = await services.submissions.send(wanted)
-    task = task_of(wanted)
-    status_url = f"{http_url(request, services)}/api/tasks/{task}/"
-    body = {
-        "task_id": task,
-        "request_id": wanted.request_id,
-        "status": state.status if state else None,
-        "status_url": status_url,
-        "websocket_url": websocket_url(request, services, user_id),
-    }
-    return JSONResponse(body, 202, {"Location": status_url})
