@@ -42,6 +42,8 @@ GIVES_CODE = {
     "RequestInvalid": 1,
     "TaskError": 0,
     "_invalid": 1,
+    "invalid": 1,
+    "refused": 1,
     "_reject": 2,
     "error_message": 1,
 }

@@ -123,6 +123,14 @@ def test_generated_pages_are_up_to_date(path: object) -> None:
     assert not stale, "run: python -m docs.generate"
 
 
+def test_every_decision_names_what_else_there_was_and_what_was_measured() -> None:
+    """Or says that nothing was."""
+    records = re.split(r"^## ", page("docs/decisions.md").text, flags=re.MULTILINE)[1:]
+    assert len(records) > 20
+    for record in records:
+        assert record.count("*Instead of:*") == record.count("*Measured:*") == 1, record.partition("\n")[0]
+
+
 def test_every_page_is_found_from_the_readme() -> None:
     """In a few clicks: a page that nobody links to is read by nobody."""
     found, new = set[str](), {"README.md"}
