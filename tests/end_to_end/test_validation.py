@@ -3,25 +3,15 @@
 import csv
 import io
 import json
-import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from pipeline.prefix_build import PrefixRow
 from schemas import codec, events
 from schemas.identity import task_id
-from tests.fix_installation import SMALL_ROWS, Installation, load_rows
+from tests.end_to_end.validations import HELD, RUN, generated, result, validation
+from tests.fix_installation import Installation
 from tests.processes import Process, wait_until
-
-RUN = (
-    "SELECT position, given, number, duplicate_of, validation_reason FROM validations WHERE task_id = %s ORDER BY 1"
-)
-HELD = """
-SELECT is_valid, validation_reason, validation_source, prefix_data_version, carrier, count(*)
-FROM phone_numbers WHERE task_id = %s GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC
-"""
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +19,6 @@ def worker(installation: Installation) -> Iterator[Process]:
     """One worker for all tests of this module."""
     with installation.worker("validation") as process:
         yield process
-
-
-def validation(user: str, **fields: Any) -> dict[str, Any]:
-    """The body of a validation, with a request_id of its own."""
-    return {"type": "validate", "request_id": uuid.uuid4().hex, "user_id": user, **fields}
-
-
-def generated(installation: Installation, user: str, **fields: Any) -> str:
-    """The id of a generation that has completed."""
-    body = installation.request(user, **fields)
-    assert installation.ending(body)["type"] == "task_completed"
-    return task_id(user, body["request_id"])
-
-
-def result(installation: Installation, body: dict[str, Any]) -> dict[str, Any]:
-    """What a validation found."""
-    ending = installation.ending(body)
-    assert ending["type"] == "task_completed", ending
-    found: dict[str, Any] = ending["result_data"]
-    return found
 
 
 GIVEN = {
@@ -167,82 +137,6 @@ def test_ids_are_numbers_that_the_user_holds(installation: Installation) -> None
     assert sorted(counts, key=str) == [("valid", 2), (None, 98)]
 
 
-REFUSED: list[tuple[dict[str, Any], dict[str, str]]] = [
-    (
-        {"numbers": ["+14155550123"] * 10_001},
-        {"numbers": "must be a list of 1 to 10000 numbers as text, each of at most 250 characters; got ["},
-    ),
-    ({"numbers": []}, {"numbers": "must be a list of 1 to 10000 numbers as text"}),
-    ({"numbers": [4155550123]}, {"numbers": "must be a list of 1 to 10000 numbers as text"}),
-    ({"numbers": ["4" * 251]}, {"numbers": "must be a list of 1 to 10000 numbers as text"}),
-    ({"ids": []}, {"ids": "must be a list of 1 to 10000 ids"}),
-    ({"ids": ["x"]}, {"ids": "must be a list of 1 to 10000 ids"}),
-    ({}, {"numbers": "give one of numbers, ids, task_id and project_id"}),
-    (
-        {"numbers": ["1"], "project_id": "p"},
-        {"numbers": "give one of numbers, ids, task_id and project_id, not numbers and project_id"},
-    ),
-    ({"task_id": "no"}, {"task_id": "must be the task's id, a lower-case UUID"}),
-    ({"task_id": str(uuid.UUID(int=5))}, {"task_id": "you hold no numbers of this task"}),
-    ({"project_id": "nothing"}, {"project_id": "you hold no numbers of this project"}),
-    ({"numbers": ["1"], "source": "oracle"}, {"source": 'must be "internal" or "external"'}),
-    ({"numbers": ["1"], "source": "external"}, {"source": 'must be "internal": this installation has no lookup'}),
-    ({"numbers": ["1"], "batch_size": 99}, {"batch_size": "must be a whole number from 100 to 10000; got 99"}),
-]
-
-
-@pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize(("fields", "expected"), REFUSED, ids=range(len(REFUSED)))
-def test_a_broken_validation_names_every_broken_field(
-    installation: Installation, fields: dict[str, Any], expected: dict[str, str]
-) -> None:
-    """task_failed with each field and its rule, and the original bytes on the dead letters."""
-    body = validation("carl", **fields)
-    ending = installation.ending(body, 30)
-    assert ending["type"] == "task_failed"
-    errors = {error["field"]: error["message"] for error in ending["error"]["details"]["errors"]}
-    assert set(errors) == set(expected)
-    for field, message in expected.items():
-        assert errors[field].startswith(message)
-    letters = [
-        record for record in installation.records("deadletters") if record.value() == json.dumps(body).encode()
-    ]
-    assert len(letters) == 1
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_task_of_another_user_is_none(installation: Installation) -> None:
-    """Its numbers keep what they have."""
-    task = generated(installation, "dora", quantity=10, area_code="208")
-    ending = installation.ending(validation("mallory", task_id=task))
-    assert ending["error"]["code"] == "nothing_held"
-    assert installation.rows("SELECT count(*) FROM phone_numbers WHERE task_id = %s AND is_valid", task) == [(0,)]
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_task_still_running_is_refused_until_it_has_ended(installation: Installation) -> None:
-    """Said at once; after the end the same numbers are judged, all of them."""
-    body = installation.request("eli", quantity=400_000, batch_size=200)
-    task = task_id("eli", body["request_id"])
-    installation.produce(json.dumps(body).encode())
-    wait_until(lambda: installation.rows("SELECT FROM batches WHERE task_id = %s LIMIT 1", task), 30, "first batch")
-    early = validation("eli", task_id=task)
-    refused = installation.ending(early)
-    assert refused["type"] == "task_failed"
-    assert refused["error"]["code"] == "task_running"
-    assert "is still running" in refused["error_message"]
-    (letter,) = [one for one in installation.records("deadletters") if one.value() == json.dumps(early).encode()]
-    about = {name.rpartition(".")[2]: text.decode() for name, text in letter.headers()}
-    assert (about["stage"], about["reason"]) == ("coordinate", "task_running")
-    assert about["topic"] == f"{installation.settings.namespace}.requests"
-    audited = "SELECT outcome, details->>'code' FROM audit WHERE subject = %s"
-    subject = task_id("eli", early["request_id"])
-    wait_until(lambda: installation.rows(audited, subject) == [("refused", "task_running")], 20, "audit record")
-    cancel = {"type": "cancel", "user_id": "eli", "task_id": task, "request_id": "c"}
-    delivered = installation.ending(cancel)["result_data"]["total_generated"]
-    assert result(installation, validation("eli", task_id=task))["validated_count"] == delivered
-
-
 @pytest.mark.usefixtures("worker")
 def test_a_validation_can_be_cancelled(installation: Installation) -> None:
     """What was judged stays judged and is counted exactly."""
@@ -273,95 +167,6 @@ def test_a_batch_that_comes_again_is_judged_once(installation: Installation) -> 
     assert len(mine) == 2
     assert mine[0] == mine[1]
     assert len(installation.rows(RUN, task)) == 2
-
-
-def test_other_prefix_data_changes_verdicts_and_holders(small_installation: Installation) -> None:
-    """Judged by the next version: what it took away is invalid, what changed hands has its new holder."""
-    there = small_installation
-    settings = there.settings
-    with there.worker("versions"):
-        task = generated(there, "hugo", quantity=2_000, area_code="201")
-        assert result(there, validation("hugo", task_id=task))["reasons"] == {"valid": 2_000}
-        ((kept, moved, gone),) = there.rows(
-            "SELECT count(*) FILTER (WHERE number LIKE '+12012000%%'), count(*) FILTER (WHERE number LIKE "
-            "'+12012010%%'), count(*) FILTER (WHERE number LIKE '+12012001%%') "
-            "FROM phone_numbers WHERE task_id = %s",
-            task,
-        )
-        changed = [
-            PrefixRow("201", 200, 0b1, "US", "NJ", "America/New_York", "VERIZON NEW JERSEY", "landline"),
-            PrefixRow("201", 201, 0b1, "US", "NJ", "America/New_York", "NEWCOMER", "voip", "NEWARK"),
-            *SMALL_ROWS[2:],
-        ]
-        load_rows(settings, changed)
-        wait_until(
-            lambda: (
-                there.ending(validation("hugo", numbers=["+12012010000"]))["result_data"]["prefix_data_version"]
-                == 2
-            ),
-            60,
-            "requests planned by version 2",
-        )
-        done = there.run("validate", "--changed-since", "1", "--yes")
-        assert done.returncode == 0, done.stderr
-        summary = {
-            line.split()[0]: line.split()[1]
-            for line in done.stderr.splitlines()
-            if line.endswith(tuple("0123456789"))
-        }
-        assert summary["unassigned_block"] == f"{gone:,}"
-        assert summary["valid"] == f"{kept + moved:,}"
-        rows = there.rows(HELD, task)
-        assert sorted(rows, key=str) == sorted(
-            [
-                (True, "valid", "internal", 2, "VERIZON NEW JERSEY", kept),
-                (True, "valid", "internal", 2, "NEWCOMER", moved),
-                (False, "unassigned_block", "internal", 2, None, gone),
-            ],
-            key=str,
-        )
-        counts = there.rows("SELECT reason, count FROM verdict_counts WHERE task_id = %s", task)
-        assert sorted(counts) == [("unassigned_block", gone), ("valid", kept + moved)]
-        _every_output_has_the_whole_verdict(there, task)
-        again = there.run("validate", "--changed-since", "1")
-        assert "nothing that is held changed between versions 1 and 2, or it was judged since" in again.stderr
-        wrong = there.run("validate", "--changed-since", "9")
-        assert (wrong.returncode, wrong.stderr.strip()) == (
-            1,
-            "there is no version 9 of the prefix data; there are: 1, 2",
-        )
-
-
-def _every_output_has_the_whole_verdict(there: Installation, task: str) -> None:
-    """The holder and the rate centre of 201-201-0 by version 2, of a held number and of a list alike."""
-    expected = {
-        "is_valid": "True",
-        "validation_reason": "valid",
-        "carrier": "NEWCOMER",
-        "line_type": "voip",
-        "state": "NJ",
-        "country": "US",
-        "timezone": "America/New_York",
-        "rate_center": "NEWARK",
-        "block": "2012010",
-        "prefix_data_version": "2",
-        "validation_source": "internal",
-    }
-    body = validation("hugo", numbers=["(201) 201-0000"])
-    assert result(there, body)["valid_count"] == 1
-    for exported in (task, task_id("hugo", body["request_id"])):
-        done = there.run("export", exported, "--out", "-")
-        assert done.returncode == 0, done.stderr
-        row = next(
-            row for row in csv.DictReader(io.StringIO(done.stdout, newline="")) if row["carrier"] == "NEWCOMER"
-        )
-        assert {name: row[name] for name in expected} == expected
-        assert row["validated_at"].endswith("Z")
-    file = there.directory / "one.txt"
-    file.write_text("201-201-0000\n")
-    done = there.run("validate", str(file), "--out", "-")
-    (row,) = csv.DictReader(io.StringIO(done.stdout, newline=""))
-    assert {name: row[name] for name in expected} == expected | {"is_valid": "true"}
 
 
 def test_nothing_of_all_this_went_to_the_dead_letters_but_refusals(

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas import codec, events
 from schemas.identity import task_id
-from tests.end_to_end.test_validation import generated, validation
+from tests.end_to_end.validations import generated, validation
 from tests.fix_installation import Installation
 from tests.processes import wait_until
 
