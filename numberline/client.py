@@ -21,6 +21,7 @@ from schemas import topics
 from schemas.requests import Request
 
 SILENCE_SECONDS = 3.0
+NOT_AUTHENTICATED = 4401  # close code
 ENDINGS = ("task_completed", "task_failed", "task_cancelled")
 
 
@@ -117,7 +118,9 @@ async def _gateway(settings: Settings, user_id: str) -> AsyncIterator[ClientConn
     try:
         socket = await connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None)
         first = json.loads(await socket.recv())
-    except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as error:
+    except ConnectionClosed as closed:
+        raise _sent_away(url, closed) from None
+    except (OSError, InvalidHandshake, TimeoutError) as error:
         remedy = UP.format(variable("gateway_port"))
         raise NotReachable(f"the gateway {url}", str(error), remedy) from None
     if first["type"] != "connection_established":
@@ -126,3 +129,12 @@ async def _gateway(settings: Settings, user_id: str) -> AsyncIterator[ClientConn
         yield socket
     finally:
         await socket.close()
+
+
+def _sent_away(url: str, closed: ConnectionClosed) -> NotReachable:
+    """A gateway that answers, and takes nobody in."""
+    code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "without a word")
+    remedy = "It is there: try again in a moment, or look at its log."
+    if code == NOT_AUTHENTICATED:
+        remedy = f"{variable('auth_secret')} must be the gateway's own: `source .numberline/env` sets it."
+    return NotReachable(f"the gateway {url}", f"it closes with {code}: {reason}", remedy)

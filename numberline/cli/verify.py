@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import click
+from rich.console import Console
 
 from numberline.verify.check import Outcome, Status, outcomes
 from numberline.verify.checks import all_checks
@@ -20,7 +21,8 @@ def verify(as_json: bool) -> int:
     It says of each what it found, and of what fails how to mend it. It gives out 10 real numbers to the user
     numberline-verify. Exit status 1 where a part does not work.
     """
-    found = asyncio.run(outcomes(all_checks(), load_settings(), (lambda _: None) if as_json else _tell))
+    with Console(stderr=True).status("looking at each part, then trying what users do"):
+        found = asyncio.run(outcomes(all_checks(), load_settings(), (lambda _: None) if as_json else _tell))
     works = all(one.status == "works" for one in found)
     if as_json:
         click.echo(json.dumps({"works": works, "checks": [one.as_json() for one in found]}))

@@ -9,7 +9,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 
 from numberline.errors import NotReachable
-from pipeline.errors import NeedsPerson, NumberlineError
+from pipeline.errors import NeedsPerson, NumberlineError, SettingsInvalid
 from pipeline.settings import Settings
 
 WAIT_SECONDS = 60
@@ -72,6 +72,9 @@ async def _outcome(check: Check, settings: Settings) -> Outcome:
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             return Outcome(check.name, "works", await check.look(settings))
+    except SettingsInvalid as error:
+        remedy = "Set it as the running processes have it: `source .numberline/env` does."
+        return Outcome(check.name, "fails", str(error), remedy)
     except (Broken, NeedsPerson) as error:
         return Outcome(check.name, "fails", error.found, error.remedy)
     except NotReachable as error:
