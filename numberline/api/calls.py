@@ -15,7 +15,6 @@ from pipeline.errors import NumberlineError
 
 TRIES = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 10.0
-FORMATS = ("csv", "ndjson", "txt")
 _NUMBER = re.compile(rb"\+1\d{10}")
 
 
