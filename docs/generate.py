@@ -65,7 +65,8 @@ ends the command with status 2 and a line that names the variable and what it ac
 makes once and keeps in `.numberline/secret`, or `{PREFIX}AUTH_JWKS_URL`: [authentication](authentication.md).
 
 While `numberline up` runs, `.numberline/env` has one `export` line for each variable that other programs on this
-machine need: `source .numberline/env`. Kafka gets another port at each start, so source it again after a restart.
+machine need: `source .numberline/env`. It also puts the server's own `psql` at the end of `PATH`. Kafka gets
+another port at each start, so source it again after a restart.
 """
 
 

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from embedded import EmbeddedError, Kafka, Postgres
 from embedded.ports import free_port
+from embedded.postgres import find_programs
 from numberline.demo import run_demo
 from numberline.processes import ManagedProcess
 from numberline.setup.init import init
@@ -119,8 +120,12 @@ def _secret(settings: Settings, file: Path) -> str:
 
 @contextlib.contextmanager
 def _env_file(file: Path, environment: dict[str, str]) -> Iterator[Path]:
-    """The file to source, for as long as the servers run. It holds the secret: only its owner reads it."""
+    """The file to source, for as long as the servers run. It holds the secret: only its owner reads it.
+
+    Whoever has no psql finds that of the server at the end of PATH.
+    """
     text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+    text += f'export PATH="$PATH":{shlex.quote(str(find_programs()))}\n'
     part = file.with_suffix(".new")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

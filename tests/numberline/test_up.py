@@ -60,13 +60,21 @@ class Up:
                 found.append(int(entry.name))
         return found
 
-    def sourced(self, command: str) -> subprocess.CompletedProcess[str]:
-        """A command in a shell that has sourced nothing but the environment file."""
+    def sourced(self, script: str) -> subprocess.CompletedProcess[str]:
+        """A script in a shell that has sourced nothing but the environment file."""
         plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        script = f"set -e; source {self.state}/env; exec {sys.executable} -m numberline {command}"
         return subprocess.run(
-            ["bash", "-c", script], env=plain, capture_output=True, text=True, timeout=120, check=False
+            ["bash", "-c", f"set -e; source {self.state}/env; {script}"],
+            env=plain,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
+
+    def verified(self) -> subprocess.CompletedProcess[str]:
+        """`numberline verify` in such a shell."""
+        return self.sourced(f"exec {sys.executable} -m numberline verify")
 
 
 @pytest.fixture
@@ -86,11 +94,15 @@ def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> 
     up.wait_for("numberline is up")
     said = up.said()
     assert "Submitted 2,000 numbers to numberline.requests" in said
+    assert re.search(r"^  task     [0-9a-f-]{36}$", said, re.MULTILINE), said
     assert "task_completed  2,000 numbers" in said
     assert re.search(r"^\+1\d{10} ", said, re.MULTILINE), said
     assert (up.state / "env").stat().st_mode & 0o777 == 0o600
-    verified = up.sourced("verify")
+    verified = up.verified()
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    count = "SELECT count(*) FROM phone_numbers WHERE user_id = 'demo'"
+    counted = up.sourced(f'psql --no-psqlrc "$NUMBERLINE_DATABASE_URL" -Atc "{count}"')
+    assert counted.stdout == "2000\n", counted.stderr
 
     second = Up(up.state.parent)
     assert second.process.wait(60) != 0
@@ -101,7 +113,7 @@ def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> 
     os.kill(pid, signal.SIGKILL)
     up.wait_for("worker-1 ended with 137, starts again")
     wait_until(lambda: up.processes("-m numberline worker") not in ([], [pid]), 20, "new worker")
-    assert up.sourced("verify").returncode == 0
+    assert up.verified().returncode == 0
 
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0
