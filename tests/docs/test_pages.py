@@ -43,6 +43,18 @@ def commands_of(group: click.Group) -> Iterator[click.Command]:
             yield from commands_of(command)
 
 
+def test_there_is_something_to_judge() -> None:
+    """Links, files, tests, commands, options and variables are found where the documents have them."""
+    readme, contract, delivery = page("README.md"), page("docs/contract.md"), page("docs/delivery.md")
+    assert {"docs/tutorial.md", "docs/guide.md#troubleshooting"} <= set(readme.links())
+    assert {("generate", True), ("verify", True)} <= {(one.split()[0], whole) for one, whole in commands(readme)}
+    assert "--partial" in readme.inline()
+    assert any(PATH.fullmatch(code) for code in delivery.inline())
+    assert "troubleshooting" in page("docs/guide.md").anchors()
+    assert "NUMBERLINE_NAMESPACE" in contract.text
+    assert len(readme.fences("python")) == 1
+
+
 @of_each_page
 def test_every_link_leads_somewhere(one: Page) -> None:
     """To a file of the project, and to a heading where it names one."""

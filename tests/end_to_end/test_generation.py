@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import resources
@@ -180,7 +179,6 @@ def test_a_request_in_avro_is_the_same_as_in_json(installation: Installation) ->
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.skipif(not shutil.which("kcat"), reason="kcat is not installed here; confluent-kafka always is")
 def test_kcat_can_ask_for_numbers(installation: Installation) -> None:
     """The command-line client that people have."""
     body = installation.request("hal", quantity=100, area_code="605")
