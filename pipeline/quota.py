@@ -81,9 +81,10 @@ def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None
         return None
     today, running = load.numbers_on(at // DAY_MS), len(load.running.keys() - {submitted.task_id})
     errors = []
-    if quota.numbers_a_day is not None and today + asked(submitted) > quota.numbers_a_day:
+    wanted = asked(submitted)
+    if quota.numbers_a_day is not None and wanted and today + wanted > quota.numbers_a_day:
         rest = max(0, quota.numbers_a_day - today)
-        text = f"{asked(submitted)} numbers asked for, {rest} of {quota.numbers_a_day} are left of this day (UTC)"
+        text = f"{wanted} numbers asked for, {rest} of {quota.numbers_a_day} are left of this day (UTC)"
         errors.append(FieldError("quantity", text))
     if quota.tasks_at_once is not None and running >= quota.tasks_at_once:
         text = f"has {running} tasks running, and may have {quota.tasks_at_once}; ask again when one has ended"
@@ -95,7 +96,7 @@ def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None
         "numbers_today": today,
         "tasks_at_once": quota.tasks_at_once,
         "tasks_running": running,
-        "requested": asked(submitted),
+        "requested": wanted,
     }
     return refused(submitted, "quota_exceeded", *errors, body_hash=refusal_hash(submitted), details=details)
 

@@ -3,9 +3,23 @@
 import json
 from dataclasses import replace
 
-from pipeline.quota import DAY_MS, DAYS, Load, expired, fact_key, fact_prefix, over_quota, refusal_hash
-from schemas.events import FieldError, Quota
-from tests.pipeline.data import SUBMITTED
+from pipeline.quota import (
+    DAY_MS,
+    DAYS,
+    Load,
+    asked,
+    delivered,
+    expired,
+    fact_key,
+    fact_prefix,
+    over_quota,
+    refusal_hash,
+)
+from pipeline.task import Task
+from pipeline.validation import Terms, plan_validation
+from schemas.events import BatchJudged, FieldError, Quota, ValidationSubmitted
+from schemas.requests import ValidateRequest
+from tests.pipeline.data import SUBMITTED, stored
 
 TODAY = 20_000 * DAY_MS
 QUOTA = Quota(numbers_a_day=3000, tasks_at_once=2)
@@ -72,6 +86,22 @@ def test_a_task_that_is_too_much_is_refused_with_the_figures() -> None:
     }
     load.end("a", TODAY, 2001)
     assert over_quota(WANTED, load, TODAY + DAY_MS) is None
+
+
+def test_a_validation_takes_no_numbers_of_the_day() -> None:
+    """A generation those that it asks for, and once it has ended those that it delivered. So a validation is not
+    refused for numbers either, where a quota was lowered below what the day has seen."""
+    wanted = ValidateRequest(request_id="r", user_id="ann", numbers=("+14155550123",))
+    plan = plan_validation(wanted, Terms(prefix_version=7, window=2, lookups=None), None)
+    validation = ValidationSubmitted("task", "ann", "r", None, None, b"hash", 900, plan, QUOTA)
+    assert (asked(SUBMITTED), asked(validation)) == (1000, 0)
+    generated = Task().with_fact(SUBMITTED, 1, 0).with_fact(stored(0, 250), 2, 2)
+    judged = Task().with_fact(validation, 1, 0)
+    judged = judged.with_fact(BatchJudged("task", "ann", 0, 1, 0, {"fictional": 1}, {}), 2, 1)
+    assert (delivered(generated), judged.delivered, delivered(judged)) == (250, 1, 0)
+    refused = over_quota(validation, Load({"other": (20_000, 1), "more": (20_000, 5000)}), TODAY)
+    assert refused is not None
+    assert (refused.type, [error.field for error in refused.errors]) == ("validate", ["user_id"])
 
 
 def test_a_task_does_not_count_against_itself() -> None:
