@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 import secrets
 import shutil
 import signal
@@ -160,6 +161,8 @@ class Keep:
 def main() -> None:
     """Run the command. Exit 0: exact; 1: not, or it failed; 2: misused; 130: interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # what submits tasks meets every fault of the broker, and says so in dozens of lines
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         sys.exit(cli.main(standalone_mode=False))
     except (click.exceptions.Abort, KeyboardInterrupt):
