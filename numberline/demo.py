@@ -29,7 +29,7 @@ def run_demo(settings: Settings, quantity: int, console: Console) -> None:
     with database(settings) as connection:
         rows = list(task_rows(connection, task_id(USER, request.request_id), FIRST_ROWS))
     console.print(f"\nThe first {len(rows)} of {quantity:,} rows in PostgreSQL:")
-    console.print(rows_table(rows))
+    console.print(rows_table(rows, console.width))
 
 
 async def _follow(settings: Settings, request: GenerateRequest, console: Console) -> None:

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from schemas.events import FieldError
 
+BETWEEN = 2  # spaces between the columns of a table
+LEAST_CARRIER = 12
 SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone")
 
 
@@ -22,14 +24,15 @@ def misused(errors: Iterable[FieldError]) -> click.UsageError:
     return click.UsageError("\n".join(f"{one.field} {one.message}" for one in errors))
 
 
-def rows_table(rows: list[dict[str, Any]]) -> Table:
-    """Rows of phone_numbers for the eye; on a narrow terminal the carrier gives way."""
+def rows_table(rows: list[dict[str, Any]], columns: int) -> Table:
+    """Rows of phone_numbers for the eye. columns: of the screen; where they are few the carrier gives way."""
+    titles = {name: name.replace("_", " ") for name in SHOWN_COLUMNS}
+    widths = {name: max(len(title), *(len(row[name] or "") for row in rows), 0) for name, title in titles.items()}
+    too_wide = sum(widths.values()) + BETWEEN * (len(widths) - 1) - columns
+    widths["carrier"] = max(min(widths["carrier"], LEAST_CARRIER), widths["carrier"] - max(0, too_wide))
     table = Table(box=None, pad_edge=False)
-    for name in SHOWN_COLUMNS:
-        title = name.replace("_", " ")
-        width = max([len(title), *(len(row[name] or "") for row in rows)])
-        least = min(width, 12) if name == "carrier" else width
-        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=least)
+    for name, title in titles.items():
+        table.add_column(title, no_wrap=True, overflow="ellipsis", width=widths[name])
     for row in rows:
         table.add_row(*(row[name] or "" for name in SHOWN_COLUMNS))
     return table

@@ -25,6 +25,9 @@ from schemas.parse import field_errors
 from schemas.requests import LINE_TYPES, CancelRequest, GenerateRequest
 
 errors = Console(stderr=True)
+# title -> the least width, in characters; an id is for copying
+COLUMNS = {"task": 36, "user": 4, "status": 9, "numbers": 9, "created": 19, "name or error": 10}
+WIDE = 110  # columns of a screen that has room for when each was created
 USER = click.option(
     "--user", default=login_name, callback=check_user, show_default="your login name", help="Whose task it is."
 )
@@ -103,7 +106,8 @@ def build_request(fields: dict[str, Any], on_shortfall: str) -> GenerateRequest:
 
 def _show_first(settings: Settings, task: str, total: int) -> None:
     with database(settings) as connection:
-        Console().print(rows_table(list(task_rows(connection, task, 5))))
+        console = Console()
+        console.print(rows_table(list(task_rows(connection, task, 5)), console.width))
     errors.print(f"{total:,} numbers are in PostgreSQL: SELECT * FROM phone_numbers WHERE task_id = '{task}'")
 
 
@@ -130,22 +134,23 @@ def tasks(user: str | None, active: bool, limit: int, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row, default=str))
         return
+    console = Console()
+    shown = [title for title in COLUMNS if title != "created" or console.width >= WIDE]  # they are in that order
     table = Table(box=None, pad_edge=False)
-    for title in ("task", "user", "status", "numbers", "of", "created", "name or error"):
-        whole = title in ("task", "status")  # an id is for copying
-        table.add_column(title, no_wrap=whole, min_width=36 if title == "task" else None)
+    for title in shown:
+        table.add_column(title, no_wrap=title in ("task", "status"), min_width=COLUMNS[title])
     for row in rows:
-        about = (row["error"] or {}).get("message") or row["task_name"] or ""
-        table.add_row(
-            str(row["task_id"]),
-            row["user_id"],
-            row["status"],
-            f"{row['succeeded']:,}",
-            f"{row['quantity']:,}",
-            f"{row['created_at']:%Y-%m-%d %H:%M:%S}",
-            about,
-        )
-    Console().print(table if rows else "no tasks")
+        of = f" of {row['quantity']:,}" if row["succeeded"] != row["quantity"] else ""
+        cells = {
+            "task": str(row["task_id"]),
+            "user": row["user_id"],
+            "status": row["status"],
+            "numbers": f"{row['succeeded']:,}{of}",
+            "created": f"{row['created_at']:%Y-%m-%d %H:%M:%S}",
+            "name or error": (row["error"] or {}).get("message") or row["task_name"] or "",
+        }
+        table.add_row(*(cells[title] for title in shown))
+    console.print(table if rows else "no tasks")
 
 
 @click.command(epilog="\b\nExample:\n  numberline cancel 67c37db2-5f46-5504-a1ae-9fe9d23fa812\n")
