@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 from pyroaring import BitMap
 
@@ -9,6 +10,8 @@ from pipeline import draw
 from pipeline.errors import Unavailable
 from pipeline.prefixes import AreaCode
 from schemas.events import BatchAllocated, BatchPlanned, Filters
+
+FACTS_AT_ONCE = 128  # in memory for a union
 
 
 def fact_key(area_code: str, task_id: str, batch: int) -> bytes:
@@ -22,10 +25,10 @@ def facts_prefix(area_code: str) -> bytes:
 
 
 def union(facts: Iterable[bytes]) -> BitMap:
-    """All numbers under these facts."""
-    taken = BitMap()
-    for fact in facts:
-        taken |= BitMap.deserialize(fact)
+    """All numbers under these facts; many at once, which is several times as quick as one by one."""
+    taken, rest = BitMap(), iter(facts)
+    while some := [BitMap.deserialize(fact) for fact in islice(rest, FACTS_AT_ONCE)]:
+        taken = taken.union(*some)
     return taken
 
 

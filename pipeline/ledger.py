@@ -60,8 +60,8 @@ def sum_key(area_code: str, name: str) -> bytes:
 
 
 def sum_of(facts: Iterable[bytes]) -> bytes:
-    """The fact that stands for others; equal bytes for equal numbers, whatever they were put together from."""
-    whole = BitMap(np.array(union(facts).to_array(), np.uint32))
+    """The fact that stands for others: the same bytes for the same facts in the same order."""
+    whole = union(facts)
     whole.run_optimize()
     return bytes(whole.serialize())
 

@@ -28,9 +28,14 @@ PARTITIONS = dict.fromkeys(("requests", "batches", "allocations"), 2) | dict.fro
 class Rules:
     """The rules of the protocol, each of which can be taken away."""
 
+    acks_wait: bool = True  # a record is acked when all that its step sends and writes is acknowledged
     suppressions_in_log: bool = True  # a suppression is a record of the log that the draw reads
     draw_pinned: bool = True  # the plan names the version of the drawing algorithm (rolling upgrades)
     plan_pure: bool = True  # the plan is a function of the request, not of the usage seen at the moment
+    fact_first: bool = True  # allocate sends what is a fact by then
+    fact_last: bool = True  # coordinate writes the fact of what it has sent by then
+    one_writer: bool = True  # what is said of a task goes through task-events to coordinate; else refusals do not
+    one_partition: bool = True  # all workers find the partition of a key by one function
     frontier: bool = True  # with k stored, the first window + k are sent; else i + window after i
     drain: bool = True  # a task ends when nothing of it is in flight; else a cancel or a failure ends it at once
     final: bool = True  # what arrives for a task that has ended changes nothing
@@ -44,7 +49,9 @@ class Rules:
     end_last: bool = True  # of a task that is let go, the fact of its end goes last
     forgets_quiet: bool = True  # only a task is let go of which nothing will come again
     copies_wait: bool = True  # a copy waits for what was handed over, and is done again where that failed
+    leaves_settled: bool = True  # whoever gives partitions away waits for what was handed over, then commits it
     told_letters_stay: bool = True  # the dead letter of a batch whose task was told is not sent again
+    marked: bool = True  # a batch whose marker is there is not stored again
     judged_once: bool = True  # a batch that was judged before reports what its marker says
     judged_whole: bool = True  # a task is judged when it has ended, so that its numbers are all there
     reader_filters: bool = True  # a reader drops a progress sequence that is not above the last one of the task

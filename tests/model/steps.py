@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.records import Outgoing, Record, batch_headers
+from agents.coordinate import outgoing
+from agents.records import Outgoing, Record
 from pipeline.allocate import facts_prefix
+from pipeline.coordinate import decide
+from pipeline.dead_letters import batch_failed
+from pipeline.errors import BatchImpossible, RecordError, StepFailed
 from pipeline.ledger import sum_key, sum_of
 from pipeline.plan import spread
+from pipeline.task import Task
 from pipeline.validation import HELD
 from schemas import codec, events, topics
-from tests.model.scenario import BATCH, USER, WINDOW, Cancel, Generate, Validate
+from tests.model.scenario import BATCH, INPUT, USER, WINDOW, Cancel, Generate, Validate
 from tests.model.shells import DELIVERY, act
 
 if TYPE_CHECKING:
-    from tests.model.processes import Handed, Instance
+    from tests.model.processes import Instance, Process
     from tests.model.world import World
 
 
@@ -29,7 +34,7 @@ async def intake(me: Instance, request: Generate | Cancel | Validate, record: Re
         event = validation_of(request, me.world, record)
     elif request.body == "broken":
         event = refused(request.task, "generate", request.body, "invalid_request", record)
-        me.world.give_up(me, request, ())
+        me.world.operators.give_up(me, request, ())
     else:
         event = events.TaskSubmitted(
             task_id=request.task,
@@ -41,6 +46,9 @@ async def intake(me: Instance, request: Generate | Cancel | Validate, record: Re
             requested_at=0,
             plan=plan_of(request, me),
         )
+    if isinstance(event, events.TaskRefused) and not me.world.rules.one_writer:
+        await DELIVERY.send(*outgoing(decide(Task(), event, record.timestamp)))
+        return
     await tell(event)
 
 
@@ -63,7 +71,9 @@ def refused(task: str, kind: str, body: str, code: str, record: Record) -> event
 
 def validation_of(request: Validate, world: World, record: Record) -> events.TaskEvent:
     """The validation of what the database holds of a task by now, or its refusal."""
-    held = {i: count for i, ((task, _), count) in enumerate(world.markers.items()) if task == request.target}
+    held = {
+        i: count for i, ((task, _), count) in enumerate(world.database.markers.items()) if task == request.target
+    }
     body = f"judge {request.target}"
     if not sum(held.values()):
         return refused(request.task, "validate", body, "nothing_held", record)
@@ -121,47 +131,44 @@ async def compact(me: Instance, event: events.Compact) -> None:
         await me.table.put(key, whole)
 
 
-async def handed(me: Handed) -> None:
-    """What was handed over, stored; where that fails it is left to its copy."""
-    try:
-        await store(me.world, me.batch, mended=False)
-    except PoisonedError:
-        me.failed = True
+async def store_handed(world: World, record: Record) -> None:
+    """What was handed over, stored.  Raises RecordError, for the handoff to leave it to its copy."""
+    await store(world, record, mended=False)
 
 
-async def copy(me: Instance, value: bytes) -> None:
-    """A message of the topic: what was handed over may have dealt with it, or failed."""
-    batch, rules = codec.decode(value), me.world.rules
-    assert isinstance(batch, events.BatchAllocated)
-    if (before := me.process.handed.pop((batch.task_id, batch.batch), None)) is not None:
-        if not rules.copies_wait:
-            return
-        me.waits = before
-        await act("wait")
-        me.waits = None
-    if before is not None and not before.failed:
+async def copy(me: Instance, record: Record) -> None:
+    """A message of the topic, as `agents.registration` and `agents.delivery` go about it."""
+    if await me.process.handoff.dealt_with(record):
         return
     try:
-        await store(me.world, batch, me.mended)
-    except PoisonedError:
-        me.world.give_up(me, value, batch_headers(batch))
-        if rules.failures_told:
-            await tell(events.BatchFailed(batch.task_id, USER, batch.batch, "dead_letter", "poison"))
+        await store(me.world, record, me.mended)
+    except RecordError as error:
+        me.world.operators.give_up(me, record.value or b"", record.headers)
+        told = batch_failed(record.topic, record.headers, error)
+        if told and me.world.rules.failures_told:
+            await tell(told)
 
 
-class PoisonedError(Exception):
-    """A batch that the store cannot process."""
-
-
-async def store(world: World, batch: events.BatchAllocated, mended: bool) -> None:
-    """One transaction, then what came of it.  Raises PoisonedError."""
+async def store(world: World, record: Record, mended: bool) -> None:
+    """One transaction, then what came of it.  Raises RecordError."""
+    batch = record.event(events.BatchAllocated)
     if (batch.task_id, batch.batch) == world.scenario.poison and not mended:
-        raise PoisonedError
-    count = await act("transaction", batch)
-    if count is None:
-        await tell(events.BatchFailed(batch.task_id, USER, batch.batch, "ledger_conflict", "twice"))
-    else:
-        await tell(events.BatchStored(batch.task_id, USER, batch.batch, batch.area_code, batch.asked, count))
+        raise StepFailed("poison")
+    if (count := await act("store", batch)) is None:
+        raise BatchImpossible("ledger_conflict", "twice")
+    await tell(events.BatchStored(batch.task_id, USER, batch.batch, batch.area_code, batch.asked, count))
+
+
+async def leave(world: World, process: Process) -> None:
+    """A process gives its partitions away properly, as `f8_commit_before_partitions_go` does: what is at work is
+    through, what was handed over too, and the copies of that are committed though they are not read."""
+    places = await process.handoff.settled()
+    for x in world.instances_of(process):
+        for topic, partition, offset in places:
+            if (topic, partition, offset) == (INPUT[x.place[0]], x.place[1], x.position):
+                x.position += 1
+        world.committed[x.place] = x.position
+    world.replace(process, "leave")
 
 
 async def judge(me: Instance, value: bytes) -> None:

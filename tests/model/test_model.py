@@ -1,6 +1,8 @@
 """The delivery protocol under crashes, replays, zombies, lost records, cancels and short batches."""
 
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,13 @@ def test_without_any_one_rule_a_violation_is_found(rule: str) -> None:
     """The explorer is able to find what each rule is there to prevent."""
     findings = search(replace(Rules(), **{rule: False}), 1, 3_000, until_found=True)
     assert findings.counts, f"{rule} could be taken away unnoticed"
+
+
+def test_every_rule_has_its_place_in_the_contract() -> None:
+    """docs/delivery.md says which of its sentences each rule of the model stands for, and names no other."""
+    page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
+    table = page.partition("## The rules in the model")[2].partition("\n## ")[0].partition("| --- |")[2]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(RULES)
 
 
 def test_a_violation_shrinks_to_a_short_walk() -> None:

@@ -1,41 +1,30 @@
-"""Model of the delivery protocol around the real steps coordinate and allocate: topics, tables, PostgreSQL, faults.
+"""Model of the delivery protocol around the real steps coordinate and allocate and the real handoff.
 
 A step is a coroutine. Every message that it sends and every changelog record or transaction that it waits for is
-one atomic action, and anything may happen between two; `explore.py` walks through the interleavings. Enrich is
-left out: a pure function of its record. Intake, store, judge and what is handed over within a process are the
-model's own, a few lines each; which facts are put together or let go, and which dead letters may be sent again, the
-real functions decide.
+one atomic action, and anything may happen between two; `explore.py` walks through the interleavings, and
+`invariants.py` says what must hold in the end. Enrich is left out: a pure function of its record. Intake, store and
+judge are the model's own, a few lines each (`steps.py`); which facts are put together or let go, and which dead
+letters may be sent again, the real functions decide (`operators.py`). `removed.py` takes rules away.
 
-Faults: crash (the successor has the changelog), restart (and a local store ahead of it), zombie (replaced, but
-goes on reading and writing with its old state; only its commits are refused), lose (a record expired unread; an
-operator redrives the tasks afterwards). Everything replays from the last committed offset. In between come
-compactions, tasks that are let go, and dead letters that are sent again.
+Faults: crash (the successor has the changelog), restart (and a local store ahead of it), leave (partitions are
+given away properly), zombie (replaced, but goes on reading and writing with its old state; only its commits are
+refused), lose (a record expired unread; an operator redrives the tasks afterwards). Everything replays from the
+last committed offset. In between come compactions, tasks that are let go, and dead letters that are sent again.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+import contextlib
+from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
 
-import numpy as np
-from pyroaring import BitMap
-
-from pipeline import draw
-from pipeline.allocate import draw_batch, facts_prefix
-from pipeline.compact import compactions, forgotten, tasks_of
-from pipeline.coordinate import Decision, decide
-from pipeline.dead_letters import Headers, Letter, Origin
+from agents.records import Outgoing, Record
 from pipeline.errors import RecordError
-from pipeline.task import Task
-from schemas import codec, events
-from tests.model.processes import Handed, Instance, Process
+from tests.model.database import Database
+from tests.model.operators import Operators
+from tests.model.processes import Beside, Instance, Process, Running
+from tests.model.removed import steps_of
 from tests.model.scenario import (
     INPUT,
     PARTITIONS,
-    TASKS,
-    USER,
-    WINDOW,
     Action,
     Entry,
     Place,
@@ -47,38 +36,23 @@ from tests.model.scenario import (
     partition_of,
     readable,
 )
-
-DECODE = lru_cache(10_000)(codec.decode)  # a third of the time of a walk
-
-
-def hasty_status(task: Task) -> str:
-    """The state of a task that does not wait for what is in flight once it is closing."""
-    if task.end is None and task.submitted is not None and task.closing is not None:
-        return "cancelled" if task.closing.cancelled else "failed"
-    return str(STATUS(task))
-
-
-STATUS: Callable[[Task], Any] = vars(Task)["status"].func
+from tests.model.shells import ModelLoop
+from tests.model.steps import leave
 
 
 @dataclass
 class World:
-    """All topics, tables, instances and the database, and what was found wrong."""
+    """All topics, tables, processes and the database, and what was found wrong."""
 
     rules: Rules
     scenario: Scenario
     tick: int = 0
     lost: bool = False
     later: bool = False
-    resent: set[tuple[str, int, int]] = field(default_factory=set)  # step, partition, position
     found: dict[str, tuple[tuple[Any, ...], int]] = field(default_factory=dict)
     trace: list[Action] = field(default_factory=list)
-    markers: dict[tuple[str, int], int] = field(default_factory=dict)
-    rows: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    judged: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
     plans: dict[bytes, bytes] = field(default_factory=dict)  # every fact `plan` that there ever was
-    letters: list[tuple[Letter, Entry]] = field(default_factory=list)
-    instances: list[Instance | Handed | None] = field(default_factory=list)
+    instances: list[Instance | Beside | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.logs: dict[tuple[str, int], list[Entry]] = {
@@ -87,58 +61,26 @@ class World:
         places = [(step, p) for step, topic in INPUT.items() for p in range(PARTITIONS[topic])]
         self.committed = dict.fromkeys(places, 0)
         self.changelogs: dict[Place, dict[bytes, bytes]] = {place: {} for place in places}
-        self.now: Instance | Handed | None = None
+        self.database, self.operators = Database(self.expect, self.rules), Operators(self)
+        self.loop = ModelLoop(self)
+        self.now: Instance | Beside | None = None
         for partition, request in self.scenario.requests:
             self.logs["requests", partition].append(request)
-        processes = {place: Process() for place in places}
+        processes = {place: Process(self) for place in places}
         for step, partition in places:
             of = "allocate" if step == "store" else step  # these two in one, for each partition
             self.instances.append(Instance(self, (step, partition), {}, processes[of, partition]))
 
     def __enter__(self) -> "World":
-        """Put the model's versions and the rules taken away into the real steps."""
-        self._patches: list[Any] = [
-            patch("agents.allocate.draw_batch", self.draw_batch),
-            patch("agents.coordinate.decide", self.decide),
-            patch.object(codec, "decode", DECODE),
-            patch("pipeline.compact.FACTS_A_COMMAND", 2),
-        ]
-        if not self.rules.end_last:
-            self._patches.append(patch("agents.coordinate.let_go_in_order", list))
-        if not self.rules.judged_whole:
-            self._patches.append(patch("agents.coordinate.refused_while_running", lambda *_: None))
-        if not self.rules.drain:
-            self._patches.append(patch.object(Task, "status", property(hasty_status)))
-        for one in self._patches:
-            one.start()
+        """Steps, while this lasts, are as this world has them."""
+        self._steps = contextlib.ExitStack()
+        self._steps.enter_context(steps_of(self))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self._patches:
-            one.stop()
-
-    def draw_batch(self, planned: events.BatchPlanned, space: draw.Space, taken: BitMap) -> BitMap:
-        """The real draw, as the version of the plan or of the instance would do it."""
-        assert isinstance(self.now, Instance)
-        version = planned.draw_version if self.rules.draw_pinned else self.now.version
-        seeded = replace(planned, draw_version=draw.DRAW_VERSION, seed=f"{planned.seed}/{version}")
-        return draw_batch(seeded, self.scenario.drawn_from[planned.area_code], taken | self.now.suppressed)
-
-    def decide(self, task: Task, event: events.TaskEvent, at: int) -> Decision:
-        """The real decision, without the rules taken away."""
-        if not self.rules.final:
-            with patch.object(Task, "ended", property(lambda _: False)):
-                return decide(task, event, at)
-        decision = decide(task, event, at)
-        if not self.rules.cancel_remembered and isinstance(event, events.CancelRequested) and not task.submitted:
-            return replace(decision, after=None)
-        after = decision.after
-        if not self.rules.frontier and after and not after.closing and isinstance(event, events.BatchStored):
-            number = event.batch + WINDOW
-            if number < after.numbered:
-                return replace(decision, batches=(after.planned(number),))
-            return replace(decision, batches=tuple(b for b in decision.batches if b.batch >= after.numbered))
-        return decision
+        for i in range(len(self.instances)):
+            self.kill(i)
+        self._steps.close()
 
     def runnable(self) -> list[int]:
         """Numbers of the instances that have something to do."""
@@ -146,140 +88,96 @@ class World:
         if not found and self.lost:  # the operator's repair
             self.lost = False
             if self.rules.redrive:
-                self.logs["task-events", 0] += [codec.encode(events.RedriveRequested(t, USER)) for t in TASKS]
+                self.operators.redrive()
             return self.runnable()
         return found
+
+    def instances_of(self, process: Process) -> list[Instance]:
+        """The steps that a process has the partitions of."""
+        return [x for x in self.instances if isinstance(x, Instance) and x.owner and x.process is process]
 
     def do(self, scheduled: Scheduled) -> None:
         """Do one action of a schedule; one that is not possible now is passed over."""
         (name, at), self.tick = scheduled, self.tick + 1
-        if name == "suppress":
-            self._suppress(at)
-            return
-        if name == "later" and self.scenario.late and not self.later:
+        match name:
+            case "suppress":
+                self.operators.suppress(at)
+            case "compact":
+                self.operators.compact(at)
+            case "forget":
+                self.operators.forget()
+            case "replay":
+                self.operators.replay()
+            case "later":
+                self._later()
+            case _:
+                if at < len(self.instances) and (x := self.instances[at]) is not None:
+                    self.trace.append((name, *x.place, "owner" if x.owner else "zombie"))
+                    self._act(name, x)
+
+    def _later(self) -> None:
+        """All retention is over."""
+        if self.scenario.late and not self.later:
             self.later = True
             for code in self.scenario.spaces:
-                self._compact(code)
-            self._forget()
+                self.operators.compact(code)
+            self.operators.forget()
             self.logs["requests", 0] += [self.scenario.late, Validate("x", "t")]
-            return
-        if name == "compact":
-            self._compact(at)
-        elif name == "forget":
-            self._forget()
-        elif name == "replay":
-            self._replay()
-        elif name != "later" and at < len(self.instances) and (x := self.instances[at]) is not None:
-            self.trace.append((name, *x.place, "owner" if x.owner else "zombie"))
-            self._act(name, x)
 
-    def _act(self, name: str, x: Instance | Handed) -> None:
+    def _act(self, name: str, x: Instance | Beside) -> None:
         """What happens to one that runs."""
         if name == "run" and x.runnable:
             self._run(x)
         elif name in ("crash", "restart", "zombie"):
-            self._replace(x.process, name)
+            self.replace(x.process, name)
+        elif name == "leave":
+            self._leave(x.process)
         elif isinstance(x, Instance) and name == "commit" and x.owner:
-            self.committed[x.place] = x.position
+            ahead = x.running is not None and not self.rules.acks_wait
+            self.committed[x.place] = x.position + ahead
         elif isinstance(x, Instance) and name == "lose" and x.expires:
             x.position, self.lost = x.position + 1, True
 
-    def _replace(self, process: Process, name: str) -> None:
+    def _leave(self, process: Process) -> None:
+        """Steps that are at work go on until they are through; so does what was handed over."""
+        own = self.instances_of(process)
+        if own and not process.leaves and not any(x.running for x in own):
+            process.leaves = True
+            self.instances.append(Beside(self, "leave", own[0].place[1], process, leave(self, process)))
+
+    def replace(self, process: Process, name: str) -> None:
         """All that lives in a process is gone, or without its partitions; its successor has them."""
-        successor = Process()
+        successor = Process(self)
         for i, x in enumerate(self.instances[:]):
             if x is None or x.process is not process:
                 continue
             if name != "zombie":
-                self.instances[i] = None
+                self.kill(i)
             if isinstance(x, Instance) and x.owner:
                 x.owner = False
                 local = x.table.local if name == "restart" else {}
                 self.instances.append(Instance(self, x.place, local, successor))
 
-    def _suppress(self, readers: Iterable[int]) -> None:
-        if (record := self.scenario.suppress) is None:
-            return
-        self.trace.append(("suppress", record))
-        if self.rules.suppressions_in_log:
-            change = events.Suppressed(record.code, record.name, None, False, BitMap(record.numbers).serialize())
-            self.logs["batches", partition_of(record.code, "batches")].append(codec.encode(change))
-            return
-        for i in readers:  # some instances have read the other topic, some have not
-            if i < len(self.instances) and (x := self.instances[i]) is not None:
-                x.suppressed = BitMap(record.numbers)
+    def kill(self, number: int) -> None:
+        """Whatever an instance is at, it goes no further."""
+        x, self.instances[number] = self.instances[number], None
+        if x is not None and x.running is not None and x is not self.now:
+            x.running.close()
 
-    def _local(self, *place: Any) -> dict[bytes, bytes]:
-        """The local store of whoever has a partition."""
-        return next(
-            x.table.local for x in self.instances if isinstance(x, Instance) and x.owner and x.place == place
-        )
-
-    def _compact(self, code: str) -> None:
-        """What a worker or an operator sends: put together what of an area code nobody will ask for again."""
-        partition, prefix = partition_of(code, "batches"), facts_prefix(code)
-        loud = self._loud("batches") if self.rules.compacts_quiet else set[str]()
-        keys = [key for key in self._local("allocate", partition) if key.startswith(prefix)]
-        names = [key.removeprefix(prefix).decode() for key in keys]
-        name = f"c{self.tick}" if self.rules.sums_apart else "c"
-        for command in compactions(code, names, set(TASKS) - loud, name, fewest=1):
-            self.trace.append(("compact", command))
-            self.logs["batches", partition].append(codec.encode(command))
-
-    def _forget(self) -> None:
-        """What a worker sends: let go of tasks of which nothing will come again."""
-        loud = self._loud(*INPUT.values()) if self.rules.forgets_quiet else set[str]()
-        if self.rules.forgets_quiet:
-            self.letters.clear()  # they are kept for a shorter time than a task
-        for command in forgotten(tasks_of(self._local("coordinate", 0)), 1 << 62):
-            if command.task_id not in loud:
-                self.trace.append(("forget", command))
-                self.logs["task-events", 0].append(codec.encode(command))
-
-    def _loud(self, *names: str) -> set[str]:
-        """When all that these topics keep has expired: tasks that run, and those of records not yet read.
-
-        Zombies are gone and offsets committed by then.
-        """
-        living = {x.process for x in self.instances if isinstance(x, Instance) and x.owner}
-        for i, x in enumerate(self.instances):
-            if x is not None and x.process not in living:
-                self.instances[i] = None
-        self._commit()
-        loud = {t for t in TASKS if f"{USER}|{t}|end".encode() not in self.changelogs["coordinate", 0]}
-        for (step, partition), position in self.committed.items():
-            if INPUT[step] in names:
-                for entry in self.logs[INPUT[step], partition][position:]:
-                    event = codec.decode(entry) if isinstance(entry, bytes) else entry
-                    loud |= {getattr(event, name, "") for name in ("task_id", "task", "target")}
-        return loud
-
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """All that owners are through with."""
         for x in self.instances:
             if isinstance(x, Instance) and x.owner:
                 self.committed[x.place] = x.position
 
-    def give_up(self, me: Instance, entry: Entry, headers: Headers) -> None:
-        """A dead letter, and the record that it holds; of one that was sent again in vain, none that counts."""
-        if me.mended:
-            return
-        origin = Origin(INPUT[me.place[0]], me.place[1], me.position)
-        self.letters.append((Letter(origin, 0, me.place[0], "StepFailed", "", "", "", None, None, headers), entry))
+    def run_beside(self, name: str, running: Running) -> Beside:
+        """Something more in the process that runs now."""
+        assert self.now is not None
+        task = Beside(self, name, self.now.place[1], self.now.process, running)
+        self.instances.append(task)
+        return task
 
-    def _replay(self) -> None:
-        """What an operator does whose program is mended, long after the last commit: sends again what may be."""
-        self._commit()
-        for letter, entry in self.letters[:]:
-            step = next(step for step, topic in INPUT.items() if topic == letter.origin.topic)
-            if self.committed[step, letter.origin.partition] > letter.origin.offset:
-                self.letters.remove((letter, entry))
-                if letter.why_kept() is None or not self.rules.told_letters_stay:
-                    self.trace.append(("replay", str(letter.origin)))
-                    log = self.logs[letter.origin.topic, letter.origin.partition]
-                    self.resent.add((step, letter.origin.partition, len(log)))
-                    log.append(entry)
-
-    def _run(self, x: Instance | Handed) -> None:
+    def _run(self, x: Instance | Beside) -> None:
         """One atomic action of one that runs."""
         self.now = x
         if isinstance(x, Instance) and x.half is not None:
@@ -287,44 +185,42 @@ class World:
             self._write(x, action)
             return
         if x.running is None:
+            assert isinstance(x, Instance)
             x.running, x.answer = x.start(), None
         try:
             action = x.running.send(x.answer)
-        except StopIteration:
-            self._done(x)
+        except StopIteration as end:
+            x.end(end.value)
             return
         except RecordError as error:
             self.expect(False, "dead letter", str(error))
-            self._done(x)
+            x.end(None)
             return
-        x.answer = None
         self.trace[-1] += action
+        x.answer = self._done(x, action)
+
+    def _done(self, x: Instance | Beside, action: Action) -> Any:
+        """Do it; what the step is answered."""
         match action:
             case "send", topic, key, value:
-                self.logs[topic, partition_of(key, topic)].append(value)
-            case "hand", batch:
-                self._hand(x, batch)
-            case "transaction", batch:
-                x.answer = self.transaction(batch)
+                other = not self.rules.one_partition and isinstance(x, Instance) and x.version
+                log = self.logs[topic, 0 if other else partition_of(key, topic)]
+                log.append(value)
+                return len(log) - 1
+            case "hand", message:
+                x.process.handoff.offer(handed(message, x))
+            case "placed", message, offset:
+                x.process.handoff.placed(handed(message, x), offset)
+            case "wait", task:
+                x.waits = task
+            case "store", batch:
+                return self.database.store(batch)
             case "judge", planned:
-                x.answer = self.judge(planned)
+                return self.database.judge(planned, self.tick)
             case (("put" | "remove"), *_):
                 assert isinstance(x, Instance)
                 x.half = action
-
-    def _done(self, x: Instance | Handed) -> None:
-        x.running = None
-        if isinstance(x, Handed):
-            x.done = True
-        else:
-            x.position += 1
-
-    def _hand(self, x: Instance | Handed, batch: events.BatchAllocated) -> None:
-        """To the store of the same process, which begins at once; unless it has it already."""
-        identity = batch.task_id, batch.batch
-        if isinstance(x, Instance) and identity not in x.process.handed:
-            x.process.handed[identity] = handed = Handed(x, batch)
-            self.instances.append(handed)
+        return None
 
     def _write(self, x: Instance, action: Action) -> None:
         """The changelog record of a write."""
@@ -340,34 +236,13 @@ class World:
         self.expect(same, "two values for one fact", key, readable(known), readable(value[0]))
         x.changelog[key] = value[0]
 
-    def transaction(self, batch: events.BatchAllocated) -> int | None:
-        """Rows that are durable; None where the database holds a number already."""
-        marker = batch.task_id, batch.batch
-        count = len(BitMap.deserialize(batch.numbers))
-        if not self.expect(self.markers.get(marker, count) == count, "another content of a stored batch", batch):
-            return None
-        if marker not in self.markers:
-            rows = [(batch.area_code, number) for number in BitMap.deserialize(batch.numbers)]
-            for row in rows:
-                if not self.expect(row not in self.rows, "number twice", row, self.rows.get(row), marker):
-                    return None
-            self.rows.update(dict.fromkeys(rows, marker))
-            self.markers[marker] = count
-        return self.markers[marker]
-
-    def judge(self, planned: events.ValidationPlanned) -> dict[str, int] | None:
-        """Verdicts that are durable, by their marker; None where the numbers are not those that were planned."""
-        batch = planned.task_id, planned.batch
-        if not (self.rules.judged_once and batch in self.judged):
-            held = list(self.markers.values())
-            if sum(held[one] for one in np.frombuffer(planned.batch_ids, "<i4").tolist()) != planned.size:
-                return None
-            valid = self.tick % (planned.size + 1)  # whatever is found when it is looked at
-            self.judged[batch] = {"valid": valid, "unassigned_block": planned.size - valid}
-        return self.judged[batch]
-
     def expect(self, holds: bool, kind: str, *detail: Any) -> bool:
         """Note a violation unless it holds."""
         if not holds:
             self.found.setdefault(kind, (detail, len(self.trace)))
         return holds
+
+
+def handed(message: Outgoing, by: Instance | Beside) -> Record:
+    """A message as it is handed to the next step."""
+    return Record(message.topic.name, by.place[1], -1, 0, message.key, message.value, message.headers)
