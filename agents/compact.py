@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Collection, Mapping
 from itertools import islice
+from time import monotonic as _now
 from typing import LiteralString
 
 from agents.database import Database
@@ -36,7 +37,7 @@ OLD_TASKS: LiteralString = """
 SELECT task_id::text FROM task_states WHERE task_id = ANY(%s::uuid[]) AND completed_at < to_timestamp(%s)
 """
 AT_ONCE = 64  # facts read without letting the steps go on
-REST = 4  # for each second that a command takes, so many without any: steps keep four fifths of their time
+REST = 4  # for each second that a command or a reading takes, so many without: steps keep four fifths of their time
 LOOK_SECONDS = 0.02
 
 
@@ -90,10 +91,10 @@ class Compactor:
         if len(facts) >= FEWEST_FACTS:
             old = await self._old(drawn_for(facts))
             for command in compactions(code, facts, old, uuid.uuid4().hex):
-                started = time.monotonic()
+                started = _now()
                 await self._delivery.send(_message(topics.BATCHES, code, command))
                 await self._carried_out(command, partition, owned)
-                await asyncio.sleep(REST * (time.monotonic() - started))
+                await asyncio.sleep(REST * (_now() - started))
         return len(facts)
 
     async def _old(self, tasks: Collection[str]) -> frozenset[str]:
@@ -129,12 +130,13 @@ class Compactor:
         self, table: Table, partition: int, prefix: bytes, owned: frozenset[int]
     ) -> AsyncIterator[tuple[bytes, bytes]]:
         """Key and value in the order of keys, some at once."""
-        after = b""
+        after, started = b"", _now()
         while found := self._some(table, partition, prefix, after, owned):
+            seconds = _now() - started
             for one in found:
                 yield one
-            after = found[-1][0]
-            await asyncio.sleep(0)
+            await asyncio.sleep(REST * seconds)
+            after, started = found[-1][0], _now()
 
     def _has(self, partition: int, key: bytes, owned: frozenset[int]) -> bool:
         """Whether a fact is in the ledger. The first key that begins with another is that one itself."""

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from embedded.account import Account, give_to, unprivileged_account
 from embedded.errors import ProgramMissingError
+from embedded.memory import machine_memory
 from embedded.ports import LOOPBACK, require_free
 from embedded.server import Server, merge_settings
 
@@ -31,7 +32,6 @@ _DEFAULTS = {
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
     "timezone": "UTC",
-    "shared_buffers": "128MB",
     "max_connections": "60",
     "log_checkpoints": "off",
     "log_min_messages": "warning",
@@ -64,7 +64,8 @@ class Postgres(Server):
         super().__init__(state_dir, ready_within_sec)
         self.port = port
         self.socket_dir = self.home / "socket"
-        self._settings = merge_settings(_DEFAULTS, settings, _OWN_SETTINGS)
+        defaults = {**_DEFAULTS, "shared_buffers": f"{shared_buffers_mebibytes(machine_memory())}MB"}
+        self._settings = merge_settings(defaults, settings, _OWN_SETTINGS)
         self._password = secrets.token_urlsafe(24)
         self._programs = Path()
 
@@ -143,6 +144,15 @@ class Postgres(Server):
         # the port is part of the socket's name; said, because PGPORT would change it
         where = f"host={quote(str(self.socket_dir), safe='/')}&port={self.port or _SOCKET_PORT}"
         return f"postgresql://postgres@/{quote(database, safe='')}?{where}"
+
+
+def shared_buffers_mebibytes(memory: int) -> int:
+    """An eighth of the memory (bytes), PostgreSQL's own 128 MiB at least and 4 GiB at most.
+
+    An index of random numbers that outgrows them is read and written back a page a row. Buffers take no memory
+    until they are used.
+    """
+    return min(max(memory // 8 >> 20, 128), 4096)
 
 
 def find_programs() -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from agents.preflight import AREA_CODES
 from numberline.database import database, partitions_of
 from numberline.errors import WorkersRunning
 from numberline.kafka import kafka_admin, kafka_producer
@@ -20,12 +21,12 @@ from pipeline.binary_copy import read_rows, row_type
 from pipeline.ledger import (
     Compared,
     Marker,
-    StoredBatch,
+    Stored,
     by_area_code,
     compare,
     missing_facts,
     missing_suppressions,
-    stored_batches,
+    stored_of,
 )
 from pipeline.settings import Settings
 from schemas import topics
@@ -41,6 +42,8 @@ SUPPRESSIONS = """
 SELECT area_code::text, change_id::text, user_id, removed, numbers
 FROM suppression_changes JOIN suppression_numbers USING (change_id) WHERE published_at IS NOT NULL ORDER BY place
 """
+
+COMPLETED = "SELECT task_id::text FROM task_states WHERE type = 'generate' AND status = 'completed'"
 
 Each = Callable[[int], None]
 
@@ -63,6 +66,8 @@ class Snapshot:
         rows = connection.execute("SELECT area_code::text, batch_id, task_id::text, batch_no, count FROM batches")
         for area_code, *marker in rows:
             self._markers.setdefault(area_code, []).append(Marker(*marker))
+        self._with_rows = {str(code) for (code,) in connection.execute(AREA_CODES)}
+        self.completed = frozenset(task for (task,) in connection.execute(COMPLETED))
 
     @property
     def numbers(self) -> int:
@@ -78,17 +83,18 @@ class Snapshot:
         ]
 
     def area_codes(self, partition: int) -> list[str]:
-        """The area codes of a partition that have batches."""
-        return [code for code in sorted(self._markers) if partition_for(code, self.partitions) == partition]
+        """The area codes of a partition that have batches or rows."""
+        codes = sorted(self._markers.keys() | self._with_rows)
+        return [code for code in codes if partition_for(code, self.partitions) == partition]
 
-    def batches(self, area_code: str) -> list[StoredBatch]:
+    def stored(self, area_code: str) -> Stored:
         """All batches of an area code, with their numbers."""
         first = numbering.first_e164(area_code)
         query = COPY_ROWS.format(first, first + numbering.AREA_CODE)
         with self._connection.cursor().copy(query.encode()) as copy:
             rows = read_rows(b"".join(bytes(part) for part in copy), COPY_ROW)
         numbers, ids = rows["number"].astype(np.int64), rows["row"].astype(np.int32)
-        return stored_batches(area_code, self._markers.get(area_code, []), ids, numbers)
+        return stored_of(area_code, self._markers.get(area_code, []), ids, numbers)
 
 
 @contextmanager
@@ -114,8 +120,8 @@ async def verify(settings: Settings, rows: Snapshot, each: Each) -> Verified:
     for partition in range(rows.partitions):
         facts = await read_table(settings, "ledger", partition)
         missing += len(missing_suppressions(facts, rows.suppressions(partition)))
-        for area_code, own, batches in _area_codes(rows, partition, facts):
-            found.append(compare(area_code, own, batches))
+        for area_code, own, stored in _area_codes(rows, partition, facts):
+            found.append(compare(area_code, own, stored, rows.completed))
             each(found[-1].stored)
     return Verified(found, missing)
 
@@ -152,18 +158,18 @@ async def refuse_beside_workers(settings: Settings) -> None:
 def _missing_draws(
     rows: Snapshot, partition: int, facts: dict[bytes, bytes], name: str, each: Each
 ) -> Iterator[dict[bytes, bytes]]:
-    for area_code, own, batches in _area_codes(rows, partition, facts):
-        yield missing_facts(area_code, own, batches, name)
-        each(sum(batch.count for batch in batches))
+    for area_code, own, stored in _area_codes(rows, partition, facts):
+        yield missing_facts(area_code, own, stored, name)
+        each(sum(batch.count for batch in stored.batches))
 
 
 def _area_codes(
     rows: Snapshot, partition: int, facts: dict[bytes, bytes]
-) -> Iterator[tuple[str, dict[bytes, bytes], list[StoredBatch]]]:
-    """Area code, its facts and its batches. facts: of the partition."""
+) -> Iterator[tuple[str, dict[bytes, bytes], Stored]]:
+    """Area code, its facts and what is stored of it. facts: of the partition."""
     found = by_area_code(facts)
     for area_code in sorted(found.keys() | set(rows.area_codes(partition))):
-        yield area_code, found.pop(area_code, {}), rows.batches(area_code)
+        yield area_code, found.pop(area_code, {}), rows.stored(area_code)
 
 
 async def read_table(settings: Settings, table: str, partition: int) -> dict[bytes, bytes]:

@@ -5,8 +5,8 @@ Numbers are ``(nxx - 200) * 10000 + line``. A fact of the ledger is a bitmap of 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from pyroaring import BitMap
@@ -18,6 +18,7 @@ from schemas.events import Suppressed
 
 SUM = "sum"
 MOST_EXAMPLES = 3
+AGAIN = "and not in the ledger: they could be given out again"
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,23 @@ class StoredBatch:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What PostgreSQL holds of one area code: its batches, and the numbers of rows that are no batch's."""
+
+    batches: tuple[StoredBatch, ...] = ()
+    astray: BitMap = field(default_factory=BitMap)
+
+
+@dataclass(frozen=True)
 class Compared:
-    """One area code. differences: a sentence each; what is not stored is none, for it may be on its way."""
+    """One area code. lacking: differences that a rebuild mends; others: those of rows. A sentence each.
+
+    What is not stored is no difference but where its task is completed, for it may be on its way.
+    """
 
     area_code: str
-    differences: tuple[str, ...]
+    lacking: tuple[str, ...]
+    others: tuple[str, ...]
     drawn: int
     stored: int
     not_stored: int  # drawn and in no row: in flight, or of a batch that failed
@@ -88,9 +101,9 @@ def missing_suppressions(facts: Mapping[bytes, bytes], changes: Iterable[Suppres
     return found
 
 
-def stored_batches(
+def stored_of(
     area_code: str, markers: Sequence[Marker], rows: numbering.Integers, numbers: numbering.Integers
-) -> list[StoredBatch]:
+) -> Stored:
     """The batches of an area code out of its rows, in any order. rows: batch_id of each number, in E.164."""
     turn = np.argsort(rows, kind="stable")
     rows, numbers = rows[turn], numbering.within(area_code, numbers[turn])
@@ -98,49 +111,64 @@ def stored_batches(
     for marker in markers:
         first, last = np.searchsorted(rows, marker.row, "left"), np.searchsorted(rows, marker.row, "right")
         found.append(StoredBatch(marker.task_id, marker.batch, marker.count, BitMap(numbers[first:last])))
-    return found
+    astray = ~np.isin(rows, [marker.row for marker in markers])
+    return Stored(tuple(found), BitMap(numbers[astray]))
 
 
-def compare(area_code: str, facts: Mapping[bytes, bytes], batches: Iterable[StoredBatch]) -> Compared:
-    """Every difference between the facts and the stored batches of one area code.
+def compare(
+    area_code: str, facts: Mapping[bytes, bytes], stored: Stored, completed: Collection[str] = ()
+) -> Compared:
+    """Every difference between the facts and the rows of one area code. completed: tasks that ended so.
 
     The rows must have been read before the facts: a batch is in the ledger before it is stored.
     """
     drawn = {key: BitMap.deserialize(value) for key, value in facts.items()}
-    taken, differences = BitMap(), []
+    batches = {fact_key(area_code, batch.task_id, batch.batch): batch for batch in stored.batches}
+    taken, summed, held = BitMap(), BitMap(), stored.astray.copy()
+    lacking, others = [], []
     for key, numbers in drawn.items():
         if twice := taken & numbers:
-            differences.append(f"{_numbers(twice)} of the fact {_named(key)} are in another fact as well")
+            others.append(f"{_numbers(twice)} of the fact {_named(key)} are in another fact as well")
         taken |= numbers
-    stored = BitMap()
-    for batch in batches:
-        differences += _differences_of(batch, drawn.get(fact_key(area_code, batch.task_id, batch.batch)), taken)
-        stored |= batch.numbers
-    return Compared(area_code, tuple(differences), len(taken), len(stored), len(taken - stored))
+        task, _, batch = _named(key).removeprefix(f"{area_code}|").partition("|")
+        if task == SUM:
+            summed |= numbers
+        elif numbers and key not in batches and task in completed:
+            others.append(f"batch {batch} of task {task}: {_numbers(numbers)} are in no row, and it is completed")
+    if missing := stored.astray - taken:
+        lacking.append(f"{_numbers(missing)} are stored {AGAIN}")
+    if stored.astray:
+        others.append(f"{_numbers(stored.astray)} are stored and of no batch")
+    for key, batch in batches.items():
+        held |= batch.numbers
+        if missing := batch.numbers - taken:
+            lacking.append(f"{batch}: {_numbers(missing)} are stored {AGAIN}")
+        others += _differences_of(batch, drawn.get(key), taken - summed)
+    return Compared(area_code, tuple(lacking), tuple(others), len(taken), len(held), len(taken - held))
 
 
-def _differences_of(batch: StoredBatch, fact: BitMap | None, taken: BitMap) -> Iterator[str]:
+def _differences_of(batch: StoredBatch, fact: BitMap | None, of_batches: BitMap) -> Iterator[str]:
+    """Of a batch with its own fact; none where that is in a sum by now. of_batches: what is in facts of batches."""
     if len(batch.numbers) != batch.count:
         yield f"{batch} has {len(batch.numbers)} rows, and its marker says {batch.count}"
-    if missing := batch.numbers - taken:
-        yield f"{batch}: {_numbers(missing)} are stored and not in the ledger: they could be given out again"
-    if fact is not None and fact != batch.numbers:
-        yield f"{batch} has {len(batch.numbers)} rows, and its fact {len(fact)} other numbers or not all of them"
+    if fact is not None and (missing := fact - batch.numbers):
+        yield f"{batch}: {_numbers(missing)} of its fact are in none of its rows"
+    if wrong := (batch.numbers & of_batches) - (fact or BitMap()):
+        yield f"{batch}: {_numbers(wrong)} of its rows are in the fact of another batch"
 
 
-def missing_facts(
-    area_code: str, facts: Mapping[bytes, bytes], batches: Iterable[StoredBatch], name: str
-) -> dict[bytes, bytes]:
+def missing_facts(area_code: str, facts: Mapping[bytes, bytes], stored: Stored, name: str) -> dict[bytes, bytes]:
     """What the ledger lacks of the stored batches: a fact each, as allocate would have left it.
 
-    No fact is changed. Numbers that are missing although the batch has a fact go into one sum of this name.
+    No fact is changed. Numbers that are missing although the batch has a fact, or no batch, go into one sum of this
+    name.
     A batch that is in no fact of its own, but in a sum, lacks nothing.
     """
     taken = BitMap()
     for value in facts.values():
         taken |= BitMap.deserialize(value)
-    found, rest = {}, BitMap()
-    for batch in batches:
+    found, rest = {}, stored.astray - taken
+    for batch in stored.batches:
         key = fact_key(area_code, batch.task_id, batch.batch)
         if key in facts:
             rest |= batch.numbers - taken

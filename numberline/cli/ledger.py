@@ -38,20 +38,29 @@ def verify() -> int:
     with snapshot(settings) as rows, _bar("numbers compared", rows.numbers) as each:
         verified = asyncio.run(ledgers.verify(settings, rows, each))
     found = verified.area_codes
-    differences = [f"{one.area_code}: {difference}" for one in found for difference in one.differences]
+    lacking = [f"{one.area_code}: {difference}" for one in found for difference in one.lacking]
+    others = [f"{one.area_code}: {difference}" for one in found for difference in one.others]
     if missing := verified.suppressions_missing:
-        differences.append(
-            f"{missing} changes of what is suppressed: not in the ledger, or not read by a worker yet"
-        )
-    for difference in differences:
+        lacking.append(f"{missing} changes of what is suppressed: not in the ledger, or not read by a worker yet")
+    for difference in (*lacking, *others):
         click.echo(difference)
     drawn, stored = sum(one.drawn for one in found), sum(one.stored for one in found)
     click.echo(f"{drawn:,} numbers in the ledger, {stored:,} in PostgreSQL, {len(found)} area codes")
     if waiting := sum(one.not_stored for one in found):
         click.echo(f"{waiting:,} are drawn and not stored: in flight, or of batches that failed")
-    click.echo(f"{len(differences):,} differences" if differences else "they agree")
-    if differences:
-        click.echo("`numberline ledger rebuild` writes what the ledger lacks", err=True)
+    differences = len(lacking) + len(others)
+    click.echo(f"{differences:,} differences" if differences else "they agree")
+    if lacking:
+        click.echo(
+            f"{len(lacking):,} are what the ledger lacks: stop all workers, then `numberline ledger rebuild`",
+            err=True,
+        )
+    if others:
+        click.echo(
+            f"{len(others):,} are of rows, which no command changes; nothing is given out twice for them: "
+            'docs/storage.md, "Keeping it", says where each comes from',
+            err=True,
+        )
     return 1 if differences else 0
 
 

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from embedded import PortTakenError, Postgres, StartFailedError
+from embedded.memory import machine_memory
 from embedded.ports import free_port
-from embedded.postgres import find_programs
+from embedded.postgres import find_programs, shared_buffers_mebibytes
 from tests.embedded.processes import family, listeners, running, wait_until
 
 
@@ -37,7 +38,6 @@ def show(url: str, setting: str) -> str:
         ("synchronous_commit", "on"),
         ("full_page_writes", "on"),
         ("max_wal_size", "4GB"),
-        ("shared_buffers", "128MB"),
         ("max_connections", "60"),
         ("wal_level", "minimal"),
         ("listen_addresses", ""),
@@ -46,8 +46,23 @@ def show(url: str, setting: str) -> str:
     ],
 )
 def test_default_setting(postgres_server: Postgres, setting: str, value: str) -> None:
-    """Commits are durable, memory is modest, no TCP port is open."""
+    """Commits are durable, no TCP port is open."""
     assert show(postgres_server.url, setting) == value
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "mebibytes"), [(0.5, 128), (1, 128), (8, 1024), (24, 3072), (32, 4096), (256, 4096)]
+)
+def test_buffers_are_an_eighth_of_the_memory(gibibytes: float, mebibytes: int) -> None:
+    """Within bounds: PostgreSQL's own default, and what the index of some hundred million numbers takes."""
+    assert shared_buffers_mebibytes(int(gibibytes * (1 << 30))) == mebibytes
+
+
+def test_buffers_are_set(postgres_server: Postgres) -> None:
+    """By this machine's memory, in pages of 8 KiB."""
+    with psycopg.connect(postgres_server.url) as connection:
+        query = "SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'"
+        assert connection.execute(query).fetchone() == (shared_buffers_mebibytes(machine_memory()) << 7,)
 
 
 def test_listens_on_no_port_by_default(postgres_server: Postgres) -> None:

@@ -1,6 +1,6 @@
 """The ledger held against stored batches: every kind of difference, and what a rebuild writes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pytest
@@ -12,12 +12,13 @@ from pipeline import numbering
 from pipeline.ledger import (
     Compared,
     Marker,
+    Stored,
     StoredBatch,
     by_area_code,
     compare,
     missing_facts,
     missing_suppressions,
-    stored_batches,
+    stored_of,
     sum_key,
 )
 from schemas import codec
@@ -41,32 +42,59 @@ def stored(batch: int, *numbers: int, count: int | None = None) -> StoredBatch:
     return StoredBatch(TASK, batch, len(numbers) if count is None else count, BitMap(numbers))
 
 
+def agree(facts: Mapping[bytes, bytes], batches: Iterable[StoredBatch]) -> bool:
+    """Whether nothing differs."""
+    found = compare("212", facts, Stored(tuple(batches)))
+    return not found.lacking + found.others
+
+
 def test_facts_of_all_that_is_stored_agree() -> None:
     """What is drawn and in no row is counted, and no difference."""
     facts = {key(0): fact(1, 2), key(1): fact(3), key(2): fact(8, 9), key(3): fact()}
-    batches = [stored(0, 1, 2), stored(1, 3), stored(3)]
-    assert compare("212", facts, batches) == Compared("212", (), drawn=5, stored=3, not_stored=2)
+    rows = Stored((stored(0, 1, 2), stored(1, 3), stored(3)))
+    assert compare("212", facts, rows) == Compared("212", (), (), drawn=5, stored=3, not_stored=2)
 
 
 def test_a_sum_stands_for_the_facts_of_batches() -> None:
     """Compacted batches have no fact of their own."""
     facts = {sum_key("212", "x"): fact(1, 2, 3), key(2): fact(4)}
-    assert compare("212", facts, [stored(0, 1, 2), stored(1, 3), stored(2, 4)]).differences == ()
+    assert agree(facts, [stored(0, 1, 2), stored(1, 3), stored(2, 4)])
+
+
+def test_what_the_ledger_lacks_is_said() -> None:
+    """With the batch and some of the numbers; a rebuild mends it."""
+    batch = stored(0, 1, 2, 12_345, 7_999_999)
+    found = compare("212", {}, Stored((batch,), BitMap([8])))
+    assert found.lacking == (
+        "1 numbers (200-0008) are stored and not in the ledger: they could be given out again",
+        f"batch 0 of task {TASK}: 4 numbers (200-0001, 200-0002, 201-2345, ...) are stored and not in the ledger: "
+        "they could be given out again",
+    )
+    assert found.others == ("1 numbers (200-0008) are stored and of no batch",)
+
+
+def test_what_a_completed_task_was_given_must_be_stored() -> None:
+    """Of another task it may be on its way, or of a batch that failed."""
+    facts = {key(0): fact(1), key(1): fact(2, 3), key(2): fact()}
+    found = compare("212", facts, Stored((stored(0, 1),)), {TASK})
+    assert found.others == (
+        f"batch 1 of task {TASK}: 2 numbers (200-0002, 200-0003) are in no row, and it is completed",
+    )
+    assert agree(facts, [stored(0, 1)])
 
 
 @pytest.mark.parametrize(
     ("facts", "batch", "difference"),
     [
         (
-            {},
-            stored(0, 1, 2, 12_345, 7_999_999),
-            f"batch 0 of task {TASK}: 4 numbers (200-0001, 200-0002, 201-2345, ...) are stored and not in the "
-            "ledger: they could be given out again",
-        ),
-        (
             {key(0): fact(1, 2)},
             stored(0, 1),
-            f"batch 0 of task {TASK} has 1 rows, and its fact 2 other numbers or not all of them",
+            f"batch 0 of task {TASK}: 1 numbers (200-0002) of its fact are in none of its rows",
+        ),
+        (
+            {key(0): fact(1), key(1): fact(2)},
+            stored(0, 1, 2),
+            f"batch 0 of task {TASK}: 1 numbers (200-0002) of its rows are in the fact of another batch",
         ),
         (
             {key(0): fact(1)},
@@ -81,8 +109,8 @@ def test_a_sum_stands_for_the_facts_of_batches() -> None:
     ],
 )
 def test_each_difference_is_said(facts: Mapping[bytes, bytes], batch: StoredBatch, difference: str) -> None:
-    """With the batch and some of the numbers."""
-    assert compare("212", facts, [batch]).differences == (difference,)
+    """With the batch and some of the numbers; no command changes rows."""
+    assert compare("212", facts, Stored((batch,))).others == (difference,)
 
 
 numbers = st.sets(st.integers(0, numbering.NUMBERS - 1), max_size=6)
@@ -103,11 +131,12 @@ def test_after_a_rebuild_nothing_differs_whatever_was_lost(drawn: list[set[int]]
     if summed and with_sum:
         kept[sum_key("212", "x")] = fact(*set().union(*(BitMap.deserialize(facts[one]) for one in summed)))
 
-    missing = missing_facts("212", kept, batches, "rebuilt")
+    rows = Stored(tuple(batches))
+    missing = missing_facts("212", kept, rows, "rebuilt")
 
     assert not missing.keys() & kept.keys()
-    assert compare("212", kept | missing, batches).differences == ()
-    assert missing_facts("212", kept | missing, batches, "again") in ({}, _empty(kept | missing, batches))
+    assert agree(kept | missing, batches)
+    assert missing_facts("212", kept | missing, rows, "again") in ({}, _empty(kept | missing, batches))
 
 
 def _empty(facts: Mapping[bytes, bytes], batches: list[StoredBatch]) -> dict[bytes, bytes]:
@@ -116,19 +145,18 @@ def _empty(facts: Mapping[bytes, bytes], batches: list[StoredBatch]) -> dict[byt
 
 
 def test_a_rebuild_leaves_a_wrong_fact_and_adds_what_it_lacks() -> None:
-    """Facts are never changed: the numbers go into a sum."""
-    assert missing_facts("212", {key(0): fact(1)}, [stored(0, 1, 2)], "r") == {b"212|sum|r": fact(2)}
+    """Facts are never changed: the numbers go into a sum, with those of rows that are no batch's."""
+    rows = Stored((stored(0, 1, 2),), BitMap([8]))
+    assert missing_facts("212", {key(0): fact(1)}, rows, "r") == {b"212|sum|r": fact(2, 8)}
 
 
 def test_rows_are_put_together_by_their_batch() -> None:
-    """In any order; a batch without rows has none."""
-    rows, inside = np.array([7, 5, 7]), np.array([30, 10, 20])
+    """In any order; a batch without rows has none, and a row without a marker no batch."""
+    rows, inside = np.array([7, 5, 7, 9]), np.array([30, 10, 20, 40])
     markers = [Marker(5, TASK, 0, 1), Marker(6, TASK, 1, 0), Marker(7, TASK, 2, 2)]
-    assert stored_batches("212", markers, rows, numbering.e164("212", inside)) == [
-        stored(0, 10),
-        stored(1),
-        stored(2, 20, 30),
-    ]
+    assert stored_of("212", markers, rows, numbering.e164("212", inside)) == Stored(
+        (stored(0, 10), stored(1), stored(2, 20, 30)), BitMap([40])
+    )
 
 
 def test_only_facts_of_draws_are_compared() -> None:
