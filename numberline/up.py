@@ -32,6 +32,7 @@ console = Console(stderr=True, highlight=False)
 FIRST_METRICS_PORT = 9101
 READY_SECONDS = 60
 TOKEN_SECONDS = 12 * 3600
+WITHOUT_WORKERS = "For a command that mends it, `numberline up --workers 0` starts all the rest."
 
 
 def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
@@ -150,8 +151,8 @@ class Service:
 def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Service]]:
     logs.mkdir(exist_ok=True)
     services = []
-    first_port, gateway_port, *more_ports = metrics_ports(settings, workers)
-    for number, port in enumerate([first_port, *more_ports], 1):
+    first_port, gateway_port, *more_ports = metrics_ports(settings, max(1, workers))
+    for number, port in enumerate([first_port, *more_ports][:workers], 1):
         name = f"worker-{number}"
         own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
         url = f"http://{settings.host}:{port}/metrics"
@@ -206,7 +207,7 @@ def _all_ready(services: list[Service], settings: Settings, ended: threading.Eve
                 if ended.is_set():
                     return False
                 if (words := service.process.refused()) is not None:
-                    raise RefusedToStart(f"{service.process.name} refused to start:\n{words}", "")
+                    raise RefusedToStart(f"{service.process.name} refused to start:\n{words}", WITHOUT_WORKERS)
                 if time.monotonic() > deadline:
                     raise RefusedToStart(
                         f"{service.process.name} was not ready within {READY_SECONDS} s",
@@ -251,4 +252,4 @@ def _watch(services: list[Service], ended: threading.Event) -> None:
     while not ended.wait(0.5):
         for service in services:
             if (words := service.process.refused()) is not None:
-                raise RefusedToStart(f"{service.process.name} refuses to start again:\n{words}", "")
+                raise RefusedToStart(f"{service.process.name} refuses to start again:\n{words}", WITHOUT_WORKERS)

@@ -58,7 +58,7 @@ def verify() -> int:
     if others:
         click.echo(
             f"{len(others):,} are of rows, which no command changes; nothing is given out twice for them: "
-            'docs/storage.md, "Keeping it", says where each comes from',
+            'docs/storage.md, "What a difference means", says where each comes from',
             err=True,
         )
     return 1 if differences else 0

@@ -23,7 +23,13 @@ Examples:
 )
 @click.option("--demo", is_flag=True, help="Submit one generation as user demo, and show its way.")
 @click.option("--quantity", default=10_000, show_default=True, help="Numbers that --demo asks for.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 16),
+    help="Worker processes; 0 for commands that need them stopped.",
+)
 def up(demo: bool, quantity: int, workers: int) -> None:
     """Start everything on this machine, and keep it up until Ctrl-C.
 

@@ -2,10 +2,11 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,12 @@ class Up:
         wait_until(lambda: text in self.said() or self.process.poll() is not None, seconds, text)
         assert text in self.said(), self.said()
 
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        self.log.write_text("")  # the next run in this directory says what it says
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0
+
     def processes(self, part: str = "") -> list[int]:
         """All processes that work in the state directory, but for guards and the run itself."""
         found = []
@@ -78,15 +85,25 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    """The main job, small."""
-    run = Up(tmp_path, "--demo", "--quantity", "2000")
-    try:
-        yield run
-    finally:
+def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Runs in one directory, one after the other; whatever still runs at the end is stopped."""
+    runs = []
+
+    def start(*arguments: str) -> Up:
+        runs.append(Up(tmp_path, *arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
         if run.process.poll() is None:
             run.process.send_signal(signal.SIGINT)
             run.process.wait(60)
+
+
+@pytest.fixture
+def up(start: Callable[..., Up]) -> Up:
+    """The main job, small."""
+    return start("--demo", "--quantity", "2000")
 
 
 def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> None:
@@ -119,6 +136,35 @@ def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> 
     assert up.process.wait(60) == 0
     assert not (up.state / "env").exists()
     assert up.processes() == []
+
+
+def test_a_lost_broker_is_told_and_mended(up: Up, start: Callable[..., Up]) -> None:
+    """Kafka's data is gone: no worker starts, what is said helps, and no number is given out again."""
+    up.wait_for("numberline is up")
+    up.stop()
+    shutil.rmtree(up.state / "kafka")
+
+    refused = start()
+    assert refused.process.wait(120) == 1
+    assert "worker-1 refused to start" in refused.said()
+    assert "the ledger is lost: " in refused.said()
+    assert "run `numberline ledger rebuild`" in refused.said()
+    assert "`numberline up --workers 0` starts all the rest" in refused.said()
+
+    mending = start("--workers", "0")
+    mending.wait_for("numberline is up")
+    assert not mending.processes("-m numberline worker")
+    assert mending.sourced("ledger verify").returncode == 1
+    rebuilt = mending.sourced("ledger rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    mending.stop()
+
+    again = start("--demo", "--quantity", "1000")
+    again.wait_for("numberline is up")
+    verified = again.sourced("ledger verify")
+    assert verified.stdout.splitlines()[-1] == "they agree", verified.stdout
+    assert verified.stdout.startswith("3,000 numbers in the ledger, 3,000 in PostgreSQL")
+    again.stop()
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
