@@ -130,11 +130,11 @@ def compare(
         if twice := taken & numbers:
             others.append(f"{_numbers(twice)} of the fact {_named(key)} are in another fact as well")
         taken |= numbers
-        task, _, batch = _named(key).removeprefix(f"{area_code}|").partition("|")
+        task, _, place = _named(key).removeprefix(f"{area_code}|").partition("|")
         if task == SUM:
             summed |= numbers
         elif numbers and key not in batches and task in completed:
-            others.append(f"batch {batch} of task {task}: {_numbers(numbers)} are in no row, and it is completed")
+            others.append(f"batch {place} of task {task}: {_numbers(numbers)} are in no row, and it is completed")
     if missing := stored.astray - taken:
         lacking.append(f"{_numbers(missing)} are stored {AGAIN}")
     if stored.astray:
