@@ -22,7 +22,7 @@ from numberline.ledger import installed_partitions, read_table
 from pipeline.compact import LEDGER_AGE
 from pipeline.settings import variable
 
-IDLE_SECONDS = 20  # the worker looks for old facts so long after its start
+IDLE_SECONDS = 30  # the worker looks for old facts so long after its start
 CLEANED_SECONDS = 90.0  # for the broker to compact the changelog, which it looks at every 15 s
 UNCHANGED_SECONDS = 20.0
 PAUSE_SECONDS = 0.05  # between two small tasks
@@ -110,6 +110,9 @@ async def _put_together(machine: Machine, one: Round, other: str) -> None:
             (one.during_milliseconds if gone else one.idle_milliseconds).append(milliseconds)
             await asyncio.sleep(PAUSE_SECONDS)
     one.seconds = time.perf_counter() - began
+    del one.idle_milliseconds[
+        : len(one.idle_milliseconds) // 2
+    ]  # after a start it tells the usage of all area codes
 
 
 async def _cleaned(machine: Machine) -> float:
