@@ -133,8 +133,8 @@ def compare(
         task, _, place = _named(key).removeprefix(f"{area_code}|").partition("|")
         if task == SUM:
             summed |= numbers
-        elif numbers and key not in batches and task in completed:
-            others.append(f"batch {place} of task {task}: {_numbers(numbers)} are in no row, and it is completed")
+        elif key not in batches and task in completed and (gone := numbers - stored.astray):
+            others.append(f"batch {place} of task {task}: {_numbers(gone)} are in no row, and it is completed")
     if missing := stored.astray - taken:
         lacking.append(f"{_numbers(missing)} are stored {AGAIN}")
     if stored.astray:
