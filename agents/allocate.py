@@ -15,7 +15,7 @@ from pipeline.prefixes import AreaCode
 from schemas import codec, events, topics
 
 BATCHES = (events.BatchPlanned, events.Suppressed, events.Compact)
-DELETIONS = 64  # changelog records that are waited for at once; of a hundred Faust warns
+DELETIONS = 32  # changelog records that are waited for at once: meanwhile other partitions go on
 
 
 class Allocate:
