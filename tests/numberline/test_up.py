@@ -145,7 +145,7 @@ def test_a_lost_broker_is_told_and_mended(up: Up, start: Callable[..., Up]) -> N
     shutil.rmtree(up.state / "kafka")
 
     refused = start()
-    assert refused.process.wait(120) == 1
+    assert refused.process.wait(120) == 2
     assert "worker-1 refused to start" in refused.said()
     assert "the ledger is lost: " in refused.said()
     assert "run `numberline ledger rebuild`" in refused.said()
