@@ -142,7 +142,7 @@ async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
                 ]
                 await asyncio.gather(*sent)
                 count, size = count + len(missing), size + sum(map(len, missing.values()))
-    _forget_local_ledgers(settings)
+    _forget_local_tables(settings)
     return Rebuilt(count, size)
 
 
@@ -183,7 +183,10 @@ async def read_table(settings: Settings, table: str, partition: int) -> dict[byt
     return found
 
 
-def _forget_local_ledgers(settings: Settings) -> None:
-    """Copies of the ledger in this machine's state directory: they go on from an offset that may mean another."""
-    for copy in settings.state_dir.glob("workers/*/*/tables/ledger-*.db"):
+def _forget_local_tables(settings: Settings) -> None:
+    """Copies in this machine's state directory: they go on from an offset that means another now, or is none.
+
+    All tables', for the changelogs of the others may have been lost with the ledger's.
+    """
+    for copy in settings.state_dir.glob("workers/*/*/tables/*.db"):
         shutil.rmtree(copy)

@@ -68,8 +68,9 @@ def verify() -> int:
 def rebuild() -> None:
     """Write into the ledger what it lacks of the rows of PostgreSQL.
 
-    For a ledger that was lost, or a part of it. All workers must be stopped. What is there stays as it is; copies
-    of the ledger in this machine's state directory are removed, for workers recover it from its changelog.
+    For a ledger that was lost, or a part of it. All workers must be stopped: on one machine `numberline up
+    --workers 0` starts the servers without them. What is there stays as it is; workers' copies of the tables in this
+    machine's state directory are removed, for they recover them from the changelogs.
     """
     settings = load_settings()
     with (
@@ -81,7 +82,7 @@ def rebuild() -> None:
         attempt.details |= {"facts": written.facts, "bytes": written.size}
     click.echo(f"{written.facts:,} facts written, {written.size / 1e6:,.1f} MB")
     click.echo(
-        "Workers on other machines: remove workers/*/*/tables/ledger-*.db in their NUMBERLINE_STATE_DIR before "
+        "Workers on other machines: remove workers/*/*/tables/*.db in their NUMBERLINE_STATE_DIR before "
         "they start.",
         err=True,
     )

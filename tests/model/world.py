@@ -196,7 +196,7 @@ class World:
             self.expect(False, "dead letter", str(error))
             x.end(None)
             return
-        self.trace[-1] += action
+        self.trace[-1] += action[:1] if action[0] == "wait" else action
         x.answer = self._done(x, action)
 
     def _done(self, x: Instance | Beside, action: Action) -> Any:
