@@ -18,7 +18,8 @@ from bench.scale.facts import TASK, write_facts
 from bench.scale.machine import Machine
 from bench.scale.measured import FEW, USER
 from bench.stats import percentile
-from numberline.ledger import installed_partitions, read_table
+from numberline.database import installed_partitions
+from numberline.ledger import read_table
 from pipeline.compact import LEDGER_AGE
 from pipeline.settings import variable
 

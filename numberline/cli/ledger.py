@@ -69,8 +69,8 @@ def rebuild() -> None:
     """Write into the ledger what it lacks of the rows of PostgreSQL.
 
     For a ledger that was lost, or a part of it. All workers must be stopped: on one machine `numberline up
-    --workers 0` starts the servers without them. What is there stays as it is; workers' copies of the tables in this
-    machine's state directory are removed, for they recover them from the changelogs.
+    --workers 0` starts the servers without them. What is there stays as it is; copies of the tables in the state
+    directory of this machine are removed, for workers recover them from the changelogs.
     """
     settings = load_settings()
     with (
