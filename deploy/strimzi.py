@@ -1,10 +1,12 @@
 """``python -m deploy.strimzi`` writes topics and users of Kafka for Strimzi; a test fails while they are stale.
 
 Topics are those of schemas/topics.py, as `numberline init` would create them; users have the rules of
-pipeline/acls.py.
+pipeline/acls.py. ``python -m deploy.strimzi sender NAME...`` prints further users that may send requests.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,18 @@ def topics(settings: Mapping[str, str]) -> list[Manifest]:
 
 def users() -> list[Manifest]:
     """One KafkaUser for each role, with a certificate."""
-    return [
-        _manifest(
-            "KafkaUser",
-            user_name(role),
-            {
-                "authentication": {"type": "tls"},
-                "authorization": {"type": "simple", "acls": [_rule(acl) for acl in acls(NAMESPACE, role)]},
-            },
-        )
-        for role in ROLES
-    ]
+    return [_user(user_name(role), acls(NAMESPACE, role)) for role in ROLES]
+
+
+def sender(name: str, namespace: str = NAMESPACE) -> Manifest:
+    """The user of one more sender of requests: alone in having its certificate, and taken away alone."""
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,39}[a-z0-9])?", name), f"{name} is no name of Kubernetes"
+    return _user(f"{user_name('requests')}-{name}", acls(namespace, "requests"))
+
+
+def _user(name: str, rules: Iterable[Acl]) -> Manifest:
+    authorization = {"type": "simple", "acls": [_rule(acl) for acl in rules]}
+    return _manifest("KafkaUser", name, {"authentication": {"type": "tls"}, "authorization": authorization})
 
 
 def user_name(role: Role) -> str:
@@ -76,5 +79,11 @@ def _rule(acl: Acl) -> Manifest:
 
 
 if __name__ == "__main__":
-    for path, text in files():
-        path.write_text(text)
+    match sys.argv[1:]:
+        case []:
+            for path, text in files():
+                path.write_text(text)
+        case ["sender", _, *_]:
+            yaml.safe_dump_all(map(sender, sys.argv[2:]), sys.stdout, sort_keys=False)
+        case _:
+            sys.exit(f"usage: {__doc__}")

@@ -1,13 +1,18 @@
 """Kafka and PostgreSQL by operators: the same topics, rules, settings and versions as everywhere."""
 
+import subprocess
+import sys
+
 import pytest
+import yaml
 
 from deploy.strimzi import files, user_name
 from pipeline.acls import ROLES, acls
 from schemas import topics
-from tests.deploy.manifests import K8S, Manifest, of_kind, settings_of
+from tests.deploy.manifests import K8S, ROOT, Manifest, of_kind, settings_of
 from tests.deploy.test_broker import SETTINGS
 from tests.deploy.test_compose import SERVICES
+from tests.deploy.test_kubernetes import custom_schema
 
 OVERLAY = "complete"
 ELSEWHERE = {
@@ -65,6 +70,28 @@ def test_user_may_do_what_its_role_may(role: str) -> None:
         (one.resource, one.name, one.prefix, frozenset(name.replace("_", "").lower() for name in one.operations))
         for one in acls("numberline", role)  # type: ignore[arg-type]
     }
+
+
+def test_a_sender_is_what_strimzi_takes() -> None:
+    """By its schema, as `python -m deploy.strimzi sender` prints it; a user and a name of its own."""
+    command = [sys.executable, "-m", "deploy.strimzi", "sender", "billing", "load-tests"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    made = list(yaml.safe_load_all(done.stdout))
+    assert [one["metadata"]["name"] for one in made] == [
+        "numberline-requests-billing",
+        "numberline-requests-load-tests",
+    ]
+    (shared,) = [one for one in of_kind(OVERLAY, "KafkaUser") if one["metadata"]["name"] == user_name("requests")]
+    for one in made:
+        custom_schema(one).validate(one)
+        assert one["spec"] == shared["spec"]
+
+
+def test_senders_reach_kafka() -> None:
+    """From a namespace with the label that the documents name."""
+    peers = kafka()["listeners"][0]["networkPolicyPeers"]
+    assert {"namespaceSelector": {"matchLabels": {"numberline/sends-requests": "true"}}} in peers
+    assert "numberline/sends-requests=true" in (ROOT / "docs" / "kafka-security.md").read_text()
 
 
 def test_all_belong_to_the_one_cluster() -> None:

@@ -27,6 +27,7 @@ LEFT_OUT = {
     "uv pip compile": "asks a registry for newer versions, and writes a lock",
     "docker ": "needs a container engine: tests/deploy/ holds the files",
     "kubectl ": "needs a cluster: tests/deploy/ holds the files",
+    "python -m deploy.strimzi sender": "is for kubectl: tests/deploy/test_strimzi.py",
     "export POSTGRES_PASSWORD=": "is for docker alone",
     "export GRAFANA_PASSWORD=": "is for docker alone",
     "PASSWORD=": "is for kubectl alone",
