@@ -71,15 +71,18 @@ def build_worker(
     limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
     handoffs: dict[topics.Topic, Handoff] = {}
 
+    def producer(name: str) -> StepProducer:
+        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{name}", security))
+        return producers[-1]
+
     def delivery(step: str) -> Delivery:
-        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{step}", security))
         return Delivery(
             app,
             settings.namespace,
             partitions,
             settings.deadline_seconds,
             metrics,
-            producers[-1],
+            producer(step),
             limit,
             handoffs,
             tracing,
@@ -102,7 +105,9 @@ def build_worker(
         settings.kafka_bootstrap_servers, settings.namespace, partitions, metrics, security
     )
     quotas = Quotas(database)
-    tasks, ledger, prefix_table = (_table(app, name, partitions, metrics) for name in topics.TABLES)
+    tasks, ledger, prefix_table = (
+        _table(app, name, partitions, metrics, producer(f"table-{name}")) for name in topics.TABLES
+    )
     load, store_ = delivery("load"), delivery("store")
     intake, coordinate_, allocate_ = delivery("intake"), delivery("coordinate"), delivery("allocate")
     enrich_ = allocate_  # what the two send about a batch goes by one request
@@ -223,7 +228,9 @@ def _credentials(security: Mapping[str, Any]) -> Any:
     return faust.SSLCredentials(security["ssl_context"]) if "ssl_context" in security else None
 
 
-def _table(app: Any, name: str, partitions: int, metrics: WorkerMetrics) -> faust_workarounds.Table:
+def _table(
+    app: Any, name: str, partitions: int, metrics: WorkerMetrics, producer: StepProducer
+) -> faust_workarounds.Table:
     table: faust_workarounds.Table = app.tables.add(
         faust_workarounds.Table(
             app,
@@ -233,6 +240,7 @@ def _table(app: Any, name: str, partitions: int, metrics: WorkerMetrics) -> faus
             key_type=bytes,
             value_type=bytes,
             options=dict(ROCKSDB_OPTIONS),
+            producer=producer,
         )
     )
     table.count_bytes = metrics.changelog_bytes.labels(name).inc

@@ -52,7 +52,7 @@ class Coordinate:
         if isinstance(event, events.RedriveRequested):
             with pure():
                 again = redrive(task)
-            return await self._delivery.send(*outgoing(again))
+            return await self._send(again, [])
         if isinstance(event, events.TaskForgotten):
             if task.submitted is None or task.ended:
                 # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
@@ -67,7 +67,7 @@ class Coordinate:
             audited = audit.of_event(event, decision, record.place, record.timestamp)
         if audited is not None:
             beside.append(audit_message(audited))
-        await self._delivery.send(*outgoing(decision), *beside)
+        await self._send(decision, beside)
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
             await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
@@ -84,6 +84,13 @@ class Coordinate:
         elif task.ended:
             await self._clean_up(record, prefix, task)
         return None
+
+    async def _send(self, decision: Decision, beside: list[Outgoing]) -> None:
+        """What is to be worked on by a request of its own, first: work begins while the user is told."""
+        await self._delivery.send(*(batch_message(batch) for batch in decision.batches))
+        if (told := decision.progress) is not None:
+            beside = [Outgoing(topics.PROGRESS, told.user_id.encode(), codec.encode(told), told.user_id), *beside]
+        await self._delivery.send(*beside)
 
     async def _allowed(
         self, record: Record, submitted: events.Submission, task: Task
@@ -189,14 +196,6 @@ def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
             assert isinstance(event, TASK_EVENTS)
             task = task.with_fact(event, fact.at, fact.sent)
     return task
-
-
-def outgoing(decision: Decision) -> list[Outgoing]:
-    """A decision's messages, in the order in which they are sent."""
-    messages = [batch_message(batch) for batch in decision.batches]
-    if (heard := decision.progress) is not None:
-        messages.append(Outgoing(topics.PROGRESS, heard.user_id.encode(), codec.encode(heard), heard.user_id))
-    return messages
 
 
 def batch_message(batch: events.BatchPlanned | events.ValidationPlanned) -> Outgoing:

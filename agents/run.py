@@ -34,7 +34,7 @@ def run_worker(settings: Settings, migration: str, fit: Fit = product, tracing: 
     settings = asyncio.run(with_session_of_the_broker(settings))
     directory = settings.state_dir.absolute() / "workers" / settings.worker_id
     directory.mkdir(parents=True, exist_ok=True)
-    # also for the thread of Faust's consumer: a message costs the loop more than it costs a step
+    # a message costs the loop more than it costs a step
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -33,7 +33,7 @@ INSERT_MARKER = f"{MARKER} SELECT batch_id FROM marker"
 INSERT_SMALL = f"""
 {MARKER}
 INSERT INTO numbers (number, batch_id, prefix_id)
-SELECT number, batch_id, prefix_id FROM marker, unnest(%s::bigint[], %s::int[]) AS one (number, prefix_id)
+SELECT number, batch_id, prefix_id FROM marker, unnest(%b::bigint[], %b::int[]) AS one (number, prefix_id)
 """
 SELECT_MARKER = "SELECT area_code, count FROM batches WHERE task_id = %s AND batch_no = %s"
 COPY_NUMBERS = "COPY numbers (number, batch_id, prefix_id) FROM STDIN (FORMAT BINARY)"

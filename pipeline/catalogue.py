@@ -67,12 +67,7 @@ class Catalogue:
         codes = [self._number[code] for code in area_codes]
         if codes:
             at = np.concatenate([np.arange(self._ends[i], self._ends[i + 1]) for i in codes])
-            values = [column[at] for column in values]
-            rows = PrefixRows(
-                rows.nxx[at],
-                rows.blocks[at],
-                {name: Coded(column.names, column.codes[at]) for name, column in rows.attributes.items()},
-            )
+            rows, values = rows.only(at), [column[at] for column in values]
         else:
             codes = list(range(len(self.area_codes)))
         fits = rows.matching(filters)

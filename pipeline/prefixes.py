@@ -45,6 +45,16 @@ class PrefixRows:
     blocks: npt.NDArray[np.uint16]  # bit d: the thousands block d is held
     attributes: Mapping[str, Coded]
 
+    def only(self, at: slice | npt.NDArray[np.int64]) -> "PrefixRows":
+        """Some of the rows; what is known of all is known of them."""
+        part = PrefixRows(
+            self.nxx[at],
+            self.blocks[at],
+            {name: Coded(column.names, column.codes[at]) for name, column in self.attributes.items()},
+        )
+        vars(part).update({name: getattr(self, name)[at] for name in ("_ordinary", "_held")})
+        return part
+
     def matching(self, filters: Filters) -> npt.NDArray[np.bool_]:
         """Which rows hold numbers that may be generated under these filters."""
         fits = self._fictional if filters.fictional else self._ordinary

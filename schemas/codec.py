@@ -12,7 +12,6 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from importlib import resources
 from typing import Any
 
@@ -80,12 +79,6 @@ def _of_any_release(fingerprint: bytes) -> Writer | None:
     return None
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
 def encode_fields(name: str, values: Mapping[str, Any]) -> bytes:
     """Plain values of the record `name`, in its newest schema; ValueError where they do not fit."""
     header, schema = _newest(name)
@@ -97,7 +90,7 @@ def encode_fields(name: str, values: Mapping[str, Any]) -> bytes:
 
 def encode(event: events.Event) -> bytes:
     """An event in its newest schema."""
-    return encode_fields(type(event).__name__, _plain(event))
+    return encode_fields(type(event).__name__, events.to_fields(event))
 
 
 def decode_fields(value: bytes) -> tuple[str, dict[str, Any]]:
@@ -114,9 +107,10 @@ def _decode(value: bytes, writer_of: Callable[[bytes], Writer | None]) -> tuple[
     if (found := writer_of(value[2:HEADER_BYTES])) is None:
         raise CodecError(f"unknown Avro schema fingerprint {value[2:HEADER_BYTES].hex()}")
     name, writer = found
-    body = io.BytesIO(value[HEADER_BYTES:])
+    body, newest = io.BytesIO(value[HEADER_BYTES:]), _newest(name)
+    reader = None if value.startswith(newest[0]) else newest[1]  # to resolve takes as long as to read
     try:
-        record = fastavro.schemaless_reader(body, writer, _newest(name)[1])
+        record = fastavro.schemaless_reader(body, writer, reader)
     except Exception as error:  # fastavro raises whatever its parsing meets: EOFError, IndexError, Unicode...
         raise CodecError(f"broken Avro record of {name}: {error or type(error).__name__}") from error
     if body.read(1):

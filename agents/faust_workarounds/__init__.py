@@ -20,6 +20,7 @@ from agents.faust_workarounds.delays import (
     f11_deliver_without_tasks,
     f17_ask_for_all_commits_at_once,
 )
+from agents.faust_workarounds.fetch_sessions import f16_fetch_what_has_changed
 from agents.faust_workarounds.fetching import (
     f3_fetch_only_active_partitions,
     f7_end_when_records_are_gone,
@@ -31,6 +32,7 @@ from agents.faust_workarounds.membership import (
     f12_subscribe_no_more_at_the_end,
     f12_take_no_assignment_without_our_topics,
 )
+from agents.faust_workarounds.one_loop import f18_consume_in_the_loop_of_the_steps, f18_fetch_after_the_steps
 from agents.faust_workarounds.producer import producer_is_idempotent
 from agents.faust_workarounds.recovery import f3_seek_before_resuming
 from agents.faust_workarounds.table import Table
@@ -55,7 +57,10 @@ PATCHES: tuple[Callable[[], None], ...] = (
     f14_take_back_what_nobody_waits_for,
     f15_take_closed_for_broken,
     f15_end_with_the_fetcher,
+    f16_fetch_what_has_changed,
     f17_ask_for_all_commits_at_once,
+    f18_consume_in_the_loop_of_the_steps,
+    f18_fetch_after_the_steps,
 )
 
 

@@ -1,4 +1,4 @@
-"""What is fetched in the thread of the consumer, and from where: the first half of F3, F7, F14."""
+"""What is fetched, and from where: the first half of F3, F7, F14."""
 
 import logging
 import os
@@ -54,7 +54,7 @@ def f14_take_back_what_nobody_waits_for() -> None:
     committed offsets and before the flow is resumed, what it took is dropped, and the position is behind it: those
     records are never delivered, and the next commit moves past them as well.
 
-    Here, in the thread of the consumer, such records are put back: nothing else moves the position meanwhile.
+    Here, where a fetch ends, such records are put back: nothing else moves the position meanwhile.
     """
     fetch = driver.AIOKafkaConsumerThread._fetch_records
 

@@ -8,7 +8,7 @@ from schemas.events.batch_ends import BatchFailed, BatchJudged, BatchStored, Fac
 from schemas.events.batches import BatchAllocated, BatchPlanned, Compact, NumbersEnriched, Suppressed
 from schemas.events.plans import AreaCodeShare, Filters, Plan, ValidationPlan
 from schemas.events.progress import GenerationResult, RequestRejected, TaskError, TaskProgress, ValidationResult
-from schemas.events.records import from_fields
+from schemas.events.records import from_fields, to_fields
 from schemas.events.submissions import (
     CancelRequested,
     FieldError,
@@ -66,6 +66,7 @@ __all__ = [
     "ValidationResult",
     "ValidationSubmitted",
     "from_fields",
+    "to_fields",
 ]
 
 Event = (

@@ -1,8 +1,8 @@
-"""Events out of the plain values of their Avro records."""
+"""Events out of the plain values of their Avro records, and back."""
 
 import types
 from collections.abc import Hashable
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -24,6 +24,11 @@ def _nested(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     return tuple(found)
 
 
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
 def from_fields(kind: type[_T], record: dict[str, Any]) -> _T:
     """A dataclass out of the plain values of its Avro record."""
     for name, item, many in _nested(cast(Hashable, kind)):
@@ -33,3 +38,16 @@ def from_fields(kind: type[_T], record: dict[str, Any]) -> _T:
         elif value is not None:
             record[name] = from_fields(item, value)
     return kind(**record)
+
+
+def to_fields(event: Any) -> dict[str, Any]:
+    """The plain values of a dataclass for its Avro record."""
+    kind = cast(Hashable, type(event))
+    record = {name: getattr(event, name) for name in _names(kind)}
+    for name, item, many in _nested(kind):
+        value = record[name]
+        if many:
+            record[name] = [to_fields(one) for one in value] if item else list(value)
+        elif value is not None:
+            record[name] = to_fields(value)
+    return record

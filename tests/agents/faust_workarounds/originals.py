@@ -38,6 +38,13 @@ PATCHED = (
     (driver.AIOKafkaConsumerThread, "seek_to_committed"),
     (fetcher, "MemoryRecords"),
     (fetcher.PartitionRecords, "__next__"),
+    (fetcher.Fetcher, "__init__"),
+    (fetcher.Fetcher, "_notify"),
+    (driver.AIOKafkaConsumerThread, "__init__"),
+    (driver.AIOKafkaConsumerThread, "start"),
+    (driver.AIOKafkaConsumerThread, "stop"),
+    (driver.AIOKafkaConsumerThread, "call_thread"),
+    (driver.AIOKafkaConsumerThread, "_gather_remaining_tasks"),
 )
 # taken while pytest collects, before anything can have installed the workarounds
 ORIGINALS = [(owner, name, getattr(owner, name)) for owner, name in PATCHED]

@@ -9,17 +9,19 @@ import json
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import faust
+from mode.threads import WorkerThread
 from prometheus_client import CollectorRegistry
 
 from agents import faust_workarounds
 from agents.app import _build_app
 from agents.delivery import Delivery
 from agents.faust_workarounds import recovery
-from agents.faust_workarounds.fetching import f7_end_when_records_are_gone
+from agents.producers import StepProducer
 from agents.records import Record
 from agents.registration import register
 from pipeline.metrics import WorkerMetrics
@@ -65,6 +67,7 @@ class Step:
             return {
                 "paused": sorted(partition.topic for partition in inner.paused()),
                 "undrained": sorted({partition.topic for partition in inner._fetcher._records}),
+                "threads": sum(isinstance(thread, WorkerThread) for thread in threading.enumerate()),
             }
         return {}
 
@@ -87,9 +90,9 @@ def main(configuration: dict[str, Any]) -> None:
     without = set(configuration["without"])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     (settings.state_dir / "workers" / settings.worker_id).mkdir(parents=True, exist_ok=True)
-    if "f7" in without:
-        patches = faust_workarounds.PATCHES
-        faust_workarounds.PATCHES = tuple(one for one in patches if one is not f7_end_when_records_are_gone)
+    faust_workarounds.PATCHES = tuple(
+        patch for patch in faust_workarounds.PATCHES if patch.__name__.partition("_")[0] not in without
+    )
     if "pause" in without:
         recovery.pause_changelogs = lambda consumer, changelogs: asyncio.sleep(0)
     faust_workarounds.install()
@@ -102,8 +105,18 @@ def main(configuration: dict[str, Any]) -> None:
         app.conf.web_bind = "127.0.0.1"
     delivery = Delivery(app, settings.namespace, 1, 20, metrics)
     kind = WithoutF6 if "f6" in without else faust_workarounds.Table
+    producer = StepProducer(settings.kafka_bootstrap_servers, "table-tasks", {})
     table = app.tables.add(
-        kind(app, name="tasks", default=None, partitions=1, key_type=bytes, value_type=bytes, options={})
+        kind(
+            app,
+            name="tasks",
+            default=None,
+            partitions=1,
+            key_type=bytes,
+            value_type=bytes,
+            options={},
+            producer=None if "f2" in without else producer,
+        )
     )
     once = settings.state_dir / "died"
     step = Step(app, delivery, table, without, once)

@@ -15,6 +15,7 @@ def test_what_is_compared_with_is_fausts_own_code() -> None:
         "faust.tables.manager",
         "faust.tables.recovery",
         "mode.worker",
+        "mode.threads",
         "aiokafka.consumer.group_coordinator",
         "aiokafka.consumer.subscription_state",
         "aiokafka.consumer.fetcher",

@@ -61,6 +61,13 @@ def test_own_changelogs_are_paused_after_recovery(stories: tuple[Story, Story]) 
     assert ours.look["paused"] == ["story-ours-tasks-changelog"]
 
 
+def test_f18_the_consumer_has_no_thread(stories: tuple[Story, Story]) -> None:
+    """Faust's has one, in which a loop of its own runs."""
+    own, ours = stories
+    assert own.look["threads"] == 1
+    assert ours.look["threads"] == 0
+
+
 def test_f7_a_worker_ends_when_records_are_gone(stories: tuple[Story, Story]) -> None:
     """aiokafka goes on with the earliest record that is left and tells nobody; we exit with 1 and a message."""
     own, ours = stories
