@@ -88,9 +88,7 @@ class Coordinate:
     async def _send(self, decision: Decision, beside: list[Outgoing]) -> None:
         """What is to be worked on by a request of its own, first: work begins while the user is told."""
         await self._delivery.send(*(batch_message(batch) for batch in decision.batches))
-        if (told := decision.progress) is not None:
-            beside = [Outgoing(topics.PROGRESS, told.user_id.encode(), codec.encode(told), told.user_id), *beside]
-        await self._delivery.send(*beside)
+        await self._delivery.send(*progress_messages(decision), *beside)
 
     async def _allowed(
         self, record: Record, submitted: events.Submission, task: Task
@@ -196,6 +194,13 @@ def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
             assert isinstance(event, TASK_EVENTS)
             task = task.with_fact(event, fact.at, fact.sent)
     return task
+
+
+def progress_messages(decision: Decision) -> list[Outgoing]:
+    """What the user is told of a decision, if anything."""
+    if (told := decision.progress) is None:
+        return []
+    return [Outgoing(topics.PROGRESS, told.user_id.encode(), codec.encode(told), told.user_id)]
 
 
 def batch_message(batch: events.BatchPlanned | events.ValidationPlanned) -> Outgoing:

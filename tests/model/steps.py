@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.coordinate import outgoing
+from agents.coordinate import progress_messages
 from agents.records import Outgoing, Record
 from pipeline.allocate import facts_prefix
 from pipeline.coordinate import decide
@@ -47,7 +47,7 @@ async def intake(me: Instance, request: Generate | Cancel | Validate, record: Re
             plan=plan_of(request, me),
         )
     if isinstance(event, events.TaskRefused) and not me.world.rules.one_writer:
-        await DELIVERY.send(*outgoing(decide(Task(), event, record.timestamp)))
+        await DELIVERY.send(*progress_messages(decide(Task(), event, record.timestamp)))
         return
     await tell(event)
 
