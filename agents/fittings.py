@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.records import Step
 from agents.store import Store
+from pipeline.metrics import WorkerMetrics
 
 
 def _unchanged(name: str, step: Step) -> Step:
@@ -15,9 +16,10 @@ def _unchanged(name: str, step: Step) -> Step:
 
 @dataclass(frozen=True)
 class Fittings:
-    """store: what the step store is. around: what each step is run by, given its name; the step itself."""
+    """store: what the step store is. metrics: what counts. around: what each step is run by, given its name."""
 
     store: type[Store] = Store
+    metrics: Callable[[CollectorRegistry], WorkerMetrics] = WorkerMetrics
     around: Callable[[str, Step], Step] = _unchanged
 
 

@@ -17,7 +17,6 @@ from agents.session import with_session_of_the_broker
 from agents.status import serve_status
 from agents.table_files import watch_tables
 from pipeline.errors import NeedsPerson
-from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 from pipeline.tracing import OFF, Tracing
 
@@ -38,10 +37,11 @@ def run_worker(settings: Settings, migration: str, fit: Fit = product, tracing: 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    metrics = WorkerMetrics(registry)
+    fittings = fit(registry)
+    metrics = fittings.metrics(registry)
     metrics.build.info({"version": version("numberline"), "process": "worker"})
     watch_tables(metrics, directory)
-    app = build_worker(settings, partitions, metrics, readiness, fit(registry), tracing)
+    app = build_worker(settings, partitions, metrics, readiness, fittings, tracing)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, loop=loop
     )

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from agents.delivery import Delivery
 from agents.records import Record
 from bench.stats import median
+from bench.worker import Nothing
 from pipeline.metrics import WorkerMetrics
 from pipeline.spans import Spans
 
@@ -27,27 +28,16 @@ HEADERS = (
 RECORD = Record("numberline.numbers", 3, 42, 1_700_000_000_000, b"212", b"", HEADERS)
 
 
-class Nothing:
-    """Metrics that count nothing."""
-
-    def __getattr__(self, _: str) -> Any:
-        return self
-
-    def __call__(self, *_: object) -> Any:
-        """Whatever is asked of it."""
-        return self
-
-
 async def step(_: Record) -> None:
     """Does nothing."""
 
 
 async def measured(records: int, repeat: int) -> dict[str, list[float]]:
     """Microseconds a record: of each kind as many figures as turns."""
-    metrics: Any = Nothing()
+    uncounted: Any = Nothing()
     spans = Spans(TracerProvider(shutdown_on_exit=False), "1")
     kinds = {
-        "nothing": Delivery(None, "numberline", 4, 60, metrics),
+        "nothing": Delivery(None, "numberline", 4, 60, uncounted),
         "metrics": Delivery(None, "numberline", 4, 60, WorkerMetrics(CollectorRegistry())),
         "metrics and spans": Delivery(None, "numberline", 4, 60, WorkerMetrics(CollectorRegistry()), tracing=spans),
     }

@@ -1,7 +1,7 @@
-"""`python -m bench.worker counting|metered`: the product's worker with one thing changed, to measure that alone.
+"""`python -m bench.worker KIND`: the product's worker with one thing changed, to measure that alone.
 
 counting: what store is given is counted and reported, and no row is written. metered: its metrics say, beside its
-own, how much processor time each step takes.
+own, how much processor time each step takes. uncounted: its metrics count nothing, but that it is ready.
 """
 
 import time
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import click
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from agents.fittings import Fittings
 from agents.records import Record, Step
@@ -17,10 +17,11 @@ from agents.run import run_worker
 from agents.store import Numbers, PrefixIds, Row, Store
 from numberline.logs import set_up_logs
 from numberline.setup.newest import newest_migration
+from pipeline.metrics import WorkerMetrics
 from pipeline.settings import load_settings
 from schemas.events import NumbersEnriched
 
-COUNTING, METERED = "counting", "metered"
+COUNTING, METERED, UNCOUNTED = KINDS = ("counting", "metered", "uncounted")
 STEP_PROCESSOR_SECONDS = "numberline_bench_step_processor_seconds"
 
 
@@ -30,6 +31,26 @@ class CountingStore(Store):
     async def stored(self, batch: NumbersEnriched, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> int:
         """How many there are."""
         return len(numbers)
+
+
+class Nothing:
+    """A metric that counts nothing, and all of its methods."""
+
+    def __getattr__(self, _: str) -> Any:
+        return self
+
+    def __call__(self, *_: object) -> Any:
+        """Whatever is asked of it."""
+        return self
+
+
+class Uncounted(WorkerMetrics):
+    """Counts nothing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(CollectorRegistry())
+        vars(self).update(dict.fromkeys(vars(self), Nothing()))
+        self.ready = Gauge("numberline_worker_ready", "1 when the worker is ready.", registry=registry)
 
 
 class Metered:
@@ -74,12 +95,14 @@ def fit(kind: str, registry: CollectorRegistry) -> Fittings:
     """What a worker of this kind has instead of the product's own."""
     if kind == COUNTING:
         return Fittings(store=CountingStore)
+    if kind == UNCOUNTED:
+        return Fittings(metrics=Uncounted)
     counter = Counter(STEP_PROCESSOR_SECONDS, "Processor time of a step.", ["step"], registry=registry)
     return Fittings(around=lambda name, step: metered(name, step, counter))
 
 
 @click.command()
-@click.argument("kind", type=click.Choice((COUNTING, METERED)))
+@click.argument("kind", type=click.Choice(KINDS))
 def main(kind: str) -> None:
     """A worker of the kind, against the Kafka and the PostgreSQL that the environment names."""
     settings = load_settings()

@@ -4,12 +4,20 @@ import asyncio
 import time
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.records import Record
 from agents.store import Store
 from bench.parts.workers import AREA_CODES, even
-from bench.worker import COUNTING, METERED, STEP_PROCESSOR_SECONDS, CountingStore, Metered, fit
+from bench.worker import (
+    COUNTING,
+    METERED,
+    STEP_PROCESSOR_SECONDS,
+    UNCOUNTED,
+    CountingStore,
+    Metered,
+    fit,
+)
 from schemas.partitions import partition_for
 
 RECORD = Record("topic", 0, 0, 0, None, None, ())
@@ -88,3 +96,14 @@ def test_area_codes_are_even_over_the_partitions(partitions: int) -> None:
     by_partition = [partition_for(code, partitions) for code in codes]
     assert len(set(codes)) == AREA_CODES
     assert {by_partition.count(number) for number in range(partitions)} == {AREA_CODES // partitions}
+
+
+def test_an_uncounted_worker_tells_nothing_but_that_it_is_ready() -> None:
+    """Whatever it is asked to count."""
+    registry = CollectorRegistry()
+    metrics = fit(UNCOUNTED, registry).metrics(registry)
+    metrics.ready.set(1)
+    metrics.step_seconds.labels("store").observe(0.1)
+    metrics.watch_pool(dict)
+    samples = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    assert samples == ["numberline_worker_ready 1.0"]
