@@ -4,13 +4,14 @@ import contextlib
 import datetime
 import ipaddress
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -25,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from embedded.jars import fetch_jars, read_lock
 from embedded.java import java_command
 from embedded.ports import free_port
-from pipeline.acls import ROLES, Acl, Role, acls
+from pipeline.acls import ROLES, Acl, acls
 from tests.processes import wait_until
 
 ADMIN = "admin"
@@ -108,8 +109,19 @@ class SecureBroker:
             "NUMBERLINE_KAFKA_KEY_FILE": str(made.key),
         }
 
+    def client_with_certificate(self, user: str) -> dict[str, Any]:
+        """A client that is none of ours, by a certificate."""
+        made = self.authority.certificate(user)
+        return {
+            "bootstrap.servers": self.mtls,
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.authority.file),
+            "ssl.certificate.location": str(made.certificate),
+            "ssl.key.location": str(made.key),
+        }
+
     def client(self, user: str) -> dict[str, Any]:
-        """The same for a client that is none of ours."""
+        """The same by a password."""
         return {
             "bootstrap.servers": self.sasl,
             "security.protocol": "SASL_SSL",
@@ -121,18 +133,36 @@ class SecureBroker:
 
     def allow(self, namespace: str) -> None:
         """To each role what pipeline.acls says, and nothing else."""
-        bindings = [binding for role in ROLES for acl in acls(namespace, role) for binding in _bindings(role, acl)]
-        admin = AdminClient(self.client(ADMIN))
-        for future in admin.create_acls(bindings).values():
+        for role in ROLES:
+            for acl in acls(namespace, role):
+                self.allow_user(role, acl)
+
+    def allow_user(self, user: str, acl: Acl) -> None:
+        """One rule for somebody."""
+        for future in AdminClient(self.client(ADMIN)).create_acls(_bindings(user, acl)).values():
+            future.result(30)
+
+    def refuse_user(self, user: str) -> None:
+        """Whatever was allowed to somebody is no longer."""
+        anything = AclBindingFilter(
+            ResourceType.ANY,
+            None,
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            None,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        for future in AdminClient(self.client(ADMIN)).delete_acls([anything]).values():
             future.result(30)
 
 
-def _bindings(role: Role, acl: Acl) -> Sequence[AclBinding]:
+def _bindings(user: str, acl: Acl) -> list[AclBinding]:
     pattern = ResourcePatternType.PREFIXED if acl.prefix else ResourcePatternType.LITERAL
     resource = {"cluster": ResourceType.BROKER}.get(acl.resource) or ResourceType[acl.resource.upper()]
     return [
         AclBinding(
-            resource, acl.name, pattern, f"User:{role}", "*", AclOperation[operation], AclPermissionType.ALLOW
+            resource, acl.name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW
         )
         for operation in acl.operations
     ]

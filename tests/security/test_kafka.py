@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
+from deploy.strimzi import sender
 from embedded import Kafka, Postgres
 from numberline.client import signing_rules
 from pipeline.acls import ROLES, Acl, acls
@@ -152,6 +153,29 @@ def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Inst
         assert "AUTHORIZATION" in _reads(client, name)
     with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
         admin.create_topics([NewTopic("secure.mine", 1, 1)])["secure.mine"].result(30)
+
+
+def test_a_sender_is_taken_away_alone(broker: SecureBroker, made: Installation) -> None:
+    """Each has the rules of its KafkaUser and a certificate; whose rules are gone is refused, the other is not."""
+    users = {}
+    for manifest in (sender("billing", "secure"), sender("load-tests", "secure")):
+        name = manifest["metadata"]["name"]
+        users[name] = broker.client_with_certificate(name)
+        for rule in manifest["spec"]["authorization"]["acls"]:
+            operations = tuple(operation.upper() for operation in rule["operations"])
+            resource = rule["resource"]
+            prefix = resource["patternType"] == "prefix"
+            broker.allow_user(name, Acl(resource["type"], resource["name"], operations, prefix))
+    for client in users.values():
+        _send(client, "secure.requests", b"{")
+        assert "AUTHORIZATION" in _reads(client, "secure.progress")
+    first, second = users
+    with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+        Producer({**users[first], "transactional.id": first}).init_transactions(30)
+    broker.refuse_user(first)
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        _send(users[first], "secure.requests", b"{")
+    _send(users[second], "secure.requests", b"{")
 
 
 def test_who_scales_workers_sees_lag_and_no_record(broker: SecureBroker, made: Installation) -> None:
