@@ -30,6 +30,7 @@ from pipeline.settings import Settings, variable
 from pipeline.tracing import OFF, Tracing
 
 VERSION = "1"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ABOUT = """Ask for North American phone numbers, watch them come, and read them.
 
 Every call needs `Authorization: Bearer TOKEN`. Errors are `application/problem+json` (RFC 9457); lists are paged by
@@ -135,7 +136,9 @@ class _Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        method, path = scope["method"], self._path(scope)
+        # whatever a client calls a method would be a series of its own
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        path = self._path(scope)
 
         async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,5 +1,9 @@
 """The metrics of running processes: all of them, clean, and saying what happened."""
 
+import urllib.error
+import urllib.request
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import topics
@@ -97,3 +101,16 @@ def test_lag_is_seen_without_a_worker(small_installation: Installation) -> None:
     wait_until(lambda: samples(gateway.metrics_port).get(LAG, {}).get(("requests",)) == 1, 30, "lag")
     seconds = "numberline_consumer_lag_seconds"
     wait_until(lambda: samples(gateway.metrics_port)[seconds][("requests",)] > 0, 30, "seconds of lag")
+
+
+def test_no_client_makes_a_series(small_installation: Installation) -> None:
+    """By a method or a path that is none: all of them are one."""
+    made = small_installation
+    for number in range(5):
+        call = urllib.request.Request(
+            f"http://127.0.0.1:{made.settings.http_port}/nowhere-{number}", method=f"NONE{number}"
+        )
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(call, timeout=20)
+    counted = samples(made.running["gateway"].metrics_port)["numberline_http_requests_total"]
+    assert counted == {("other", "other", "404"): 5}
