@@ -88,7 +88,12 @@ class Installation:
         self.produce_on("requests", value, list(headers.items()))
 
     def produce_on(
-        self, topic: str, value: bytes | None, headers: list[tuple[str, bytes]], partition: int = -1
+        self,
+        topic: str,
+        value: bytes | None,
+        headers: list[tuple[str, bytes]],
+        partition: int = -1,
+        key: bytes = b"any",
     ) -> None:
         """A message on any topic; without a partition wherever the client puts it."""
         producer = Producer(
@@ -98,7 +103,7 @@ class Installation:
         producer.produce(
             f"{self.settings.namespace}.{topic}",
             value,
-            key=b"any",
+            key=key,
             partition=partition,
             headers=headers,
             on_delivery=lambda error, _: failed.append(error) if error else None,

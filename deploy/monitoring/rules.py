@@ -10,7 +10,18 @@ JOBS = {"worker": "numberline-worker", "gateway": "numberline-gateway"}
 OBJECTIVE = 0.99  # of the tasks of at most 10,000 numbers are complete within SLO_SECONDS
 SLO_SECONDS = "5.0"
 SMALL = 'type="generate",size=~"100|10000"'
-WINDOWS = ("5m", "30m", "1h", "6h", "3d")
+SHORTEST = "5m"  # that a share of late tasks is told of, for dashboards
+
+
+@dataclass(frozen=True)
+class Burn:
+    """So many times what the objective allows, over both windows (Site Reliability Workbook, chapter 5)."""
+
+    alert: str
+    severity: str
+    factor: float
+    long: str
+    short: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,11 @@ class Limits:
     refusals_a_second: float = 0.1
     share_of_errors: float = 0.05
     waiting: float = 5
+    burns: tuple[Burn, ...] = (
+        Burn("NumberlineSlowTasksFast", "critical", 14.4, "1h", "5m"),
+        Burn("NumberlineSlowTasks", "critical", 6.0, "6h", "30m"),
+        Burn("NumberlineSlowTasksOverDays", "warning", 1.0, "3d", "6h"),
+    )
 
 
 USUAL = Limits()
@@ -62,8 +78,9 @@ class Alert:
         }
 
 
-def recording_rules() -> list[dict[str, str]]:
+def recording_rules(limits: Limits = USUAL) -> list[dict[str, str]]:
     """The share of small tasks that took too long, over several windows; and lag by topic, once."""
+    windows = dict.fromkeys([SHORTEST, *(window for burn in limits.burns for window in (burn.short, burn.long))])
     return [
         *(
             {
@@ -71,7 +88,7 @@ def recording_rules() -> list[dict[str, str]]:
                 "expr": f'1 - sum(rate(numberline_task_seconds_bucket{{{SMALL},le="{SLO_SECONDS}"}}[{window}]))'
                 f" / sum(rate(numberline_task_seconds_count{{{SMALL}}}[{window}]))",
             }
-            for window in WINDOWS
+            for window in windows
         ),
         {"record": "numberline:lag_seconds:max", "expr": "max by (topic) (numberline_consumer_lag_seconds)"},
         {
@@ -84,7 +101,7 @@ def recording_rules() -> list[dict[str, str]]:
 
 def alerts(limits: Limits = USUAL) -> list[Alert]:
     """All of them."""
-    return [*_processes(limits), *_flow(limits), *_data(limits), *_clients(limits), *_slo()]
+    return [*_processes(limits), *_flow(limits), *_data(limits), *_clients(limits), *_slo(limits)]
 
 
 def _processes(limits: Limits) -> Iterator[Alert]:
@@ -229,20 +246,15 @@ def _clients(limits: Limits) -> Iterator[Alert]:
     )
 
 
-def _slo() -> Iterator[Alert]:
-    """Burn rates over two windows each (Site Reliability Workbook, chapter 5): fast, slow, and over days."""
-    for name, severity, factor, long, short in (
-        ("NumberlineSlowTasksFast", "critical", 14.4, "1h", "5m"),
-        ("NumberlineSlowTasks", "critical", 6.0, "6h", "30m"),
-        ("NumberlineSlowTasksOverDays", "warning", 1.0, "3d", "6h"),
-    ):
-        limit = f"{factor * (1 - OBJECTIVE):.3g}"
-        late = "numberline:small_tasks_late:ratio_rate"
+def _slo(limits: Limits) -> Iterator[Alert]:
+    late = "numberline:small_tasks_late:ratio_rate"
+    for burn in limits.burns:
+        times, limit = f"{burn.factor:g} times", f"{burn.factor * (1 - OBJECTIVE):.3g}"
         yield Alert(
-            name,
-            severity,
-            f"{late}{long} > {limit} and {late}{short} > {limit}",
-            f"Tasks of at most 10,000 numbers take longer than 5 s: {factor:g} times what the objective allows.",
+            burn.alert,
+            burn.severity,
+            f"{late}{burn.long} > {limit} and {late}{burn.short} > {limit}",
+            f"Tasks of at most 10,000 numbers take longer than 5 s: {times} what the objective allows.",
             "{{ $value | humanizePercentage }} of them are late; the objective is 1 %.",
         )
 
@@ -251,7 +263,7 @@ def groups(limits: Limits = USUAL) -> dict[str, Any]:
     """The rule file of Prometheus."""
     return {
         "groups": [
-            {"name": "numberline-recording", "rules": recording_rules()},
+            {"name": "numberline-recording", "rules": recording_rules(limits)},
             {"name": "numberline-alerts", "rules": [alert.rule() for alert in alerts(limits)]},
         ]
     }

@@ -2,31 +2,48 @@
 
 import asyncio
 import json
-import os
 import shutil
-import subprocess
-import sys
+import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka import OFFSET_END, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from embedded import Kafka, Postgres
 from embedded.ports import free_port
-from embedded.postgres import find_programs
 from numberline.setup import database, topics
 from pipeline.settings import Settings
+from schemas.identity import task_id
 from tests.docs.pages import page
 from tests.fix_installation import PARTITIONS, SMALL_ROWS, Installation, load_rows, make_installation
+from tests.operations.by_hand import by_hand
+from tests.prefix_files import OWN_HEADER, write
 from tests.processes import wait_until
 
 RUNBOOK = page("docs/runbook.md")
 EVERY = 4_000  # numbers of SMALL_ROWS, in two area codes
-PROGRAMS = (str(Path(sys.executable).parent), str(find_programs()))  # numberline; psql, pg_dump and pg_restore
+# as SMALL_ROWS, but that a company has another name
+NEWER = [
+    OWN_HEADER,
+    "201,200,01,US,NJ,America/New_York,VERIZON NEW JERSEY,landline",
+    '201,201,0,US,NJ,America/New_York,"ONVOY, LLC",voip',
+    "202,300,0,US,DC,America/New_York,VERIZON WASHINGTON DC,landline",
+    "202,555,0,US,DC,America/New_York,NOBODY,landline",
+]
+# nothing is stored meanwhile, and what is in hand ends with the worker
+HOLD = (
+    "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'",
+    "CREATE TRIGGER hold BEFORE INSERT ON numbers FOR EACH STATEMENT EXECUTE FUNCTION hold()",
+)
+LET_GO = (
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+    "WHERE application_name = 'numberline-worker' AND datname = current_database()",
+    "DROP FUNCTION hold() CASCADE",
+)
 OTHER_COUNT = 3  # of partitions, after the move
 
 
@@ -38,22 +55,17 @@ class Place:
 
     def by_hand(self, section: str, block: int) -> str:
         """Run a block of a section's commands, as a person would in its environment; what it prints."""
-        commands = page_section(section)[block]
-        path = os.pathsep.join((*PROGRAMS, os.environ["PATH"]))
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
-            env=os.environ | dict(self.made.environment) | {"PATH": path},
-            cwd=self.made.directory,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return by_hand(self.made, page_section(section)[block])
 
-    def ask(self, **fields: object) -> None:
-        """Send a request."""
-        self.made.produce(json.dumps(self.made.request("ann", batch_size=100, **fields)).encode())
+    def ask(self, **fields: object) -> str:
+        """Send a request; its task."""
+        body = self.made.request("ann", batch_size=100, **fields)
+        self.made.produce(json.dumps(body).encode())
+        return task_id("ann", body["request_id"])
+
+    def status(self, task: str) -> str:
+        """Of a task, as PostgreSQL has it; empty where it knows none."""
+        return "".join(status for (status,) in self.made.rows("SELECT status FROM tasks WHERE task_id = %s", task))
 
     def wait_for(self, numbers: int, tasks: int) -> None:
         """Return when PostgreSQL has so many numbers, all different, and so many tasks that have ended."""
@@ -99,10 +111,15 @@ def test_a_backup_of_postgresql_is_restored_and_brought_up_to_now(
         place.ask(quantity=1_000, area_code="201")
         place.wait_for(1_000, 1)
         place.by_hand("PostgreSQL", 0)
+        newer = f"numberline prefixes import {write(tmp_path / 'newer.csv', NEWER)}"
+        assert "Version 2 is published" in by_hand(place.made, newer)
         place.ask(quantity=500, area_codes=["201", "202"])
         place.wait_for(1_500, 2)
+    by_version = "SELECT prefix_data_version, count(*) FROM phone_numbers GROUP BY 1 ORDER BY 1"
+    before = place.made.rows(by_version)
     place.move(NUMBERLINE_DATABASE_URL=postgres_server.create_database(f"restored_{uuid.uuid4().hex[:6]}"))
     place.by_hand("PostgreSQL", 1)
+    assert "Version 2 is published" in by_hand(place.made, newer)
     said = place.by_hand("PostgreSQL", 2)
     assert "1,500 numbers in the ledger, 1,000 in PostgreSQL" in said
     assert "500 are drawn and not stored" in said
@@ -112,17 +129,26 @@ def test_a_backup_of_postgresql_is_restored_and_brought_up_to_now(
     with place.made.worker():
         place.wait_for(1_500, 2)
     assert "not stored" not in place.by_hand("PostgreSQL", 2)
+    assert place.made.rows(by_version) == before
 
 
 def set_back(place: Place, group: str, topic: str) -> None:
-    """As kafka-consumer-groups.sh does, which the embedded broker comes without."""
-    name = place.made.settings.namespace
+    """To the beginning: as kafka-consumer-groups.sh does, which the embedded broker comes without."""
+    name = f"{place.made.settings.namespace}.{topic}"
+    set_to(place, group, name, dict.fromkeys(range(PARTITIONS), 0))
+
+
+def set_to(place: Place, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    """The same, to other places. offsets: partition -> the next one that is read."""
     admin = AdminClient({"bootstrap.servers": place.kafka.bootstrap_servers})
-    places = [TopicPartition(f"{name}.{topic}", number, 0) for number in range(PARTITIONS)]
-    for future in admin.alter_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(f"{name}{group}", places)]
-    ).values():
-        future.result(30)
+    places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+    asked = [ConsumerGroupTopicPartitions(f"{place.made.settings.namespace}{group}", places)]
+
+    def accepted() -> bool:
+        (future,) = admin.alter_consumer_group_offsets(asked).values()
+        return not [one for one in future.result(30).topic_partitions if one.error]
+
+    wait_until(accepted, 30, "group without members")
 
 
 def test_a_copy_of_the_stopped_broker_is_the_ledger(place: Place) -> None:
@@ -138,6 +164,50 @@ def test_a_copy_of_the_stopped_broker_is_the_ledger(place: Place) -> None:
     with place.made.worker():
         place.ask(quantity=1_000, area_code="201")
         place.wait_for(2_500, 3)
+
+
+def test_a_worker_away_for_longer_than_its_topic_keeps_records_says_so(place: Place) -> None:
+    """What expired unread is skipped by hand; a lost request is asked for again."""
+    lost, topic = place.ask(quantity=100, area_code="202"), f"{place.made.settings.namespace}.requests"
+    admin = AdminClient({"bootstrap.servers": place.kafka.bootstrap_servers})
+    everything = [TopicPartition(topic, number, OFFSET_END) for number in range(PARTITIONS)]
+    for future in admin.delete_records(everything).values():  # as retention does
+        future.result(30)
+    with place.made.process("worker", "w1", NUMBERLINE_WORKER_ID="w1") as worker:
+        assert worker.wait() == 1
+    assert "records expired unread" in worker.log.read_text()
+    ends = admin.list_offsets({one: OffsetSpec.latest() for one in everything})
+    set_to(place, "", topic, {one.partition: future.result(30).offset for one, future in ends.items()})
+    with place.made.worker():
+        assert "0 redriven" in place.by_hand("Retention", 0)
+        assert place.status(lost) == ""
+        place.ask(quantity=100, area_code="202")
+        place.wait_for(2_600, 4)
+
+
+def test_all_of_kafka_is_lost(place: Place) -> None:
+    """PostgreSQL knows what was given out; a task that ran is asked for again, and no number comes twice."""
+    for statement in HOLD:
+        place.made.execute(statement)
+    with place.made.worker() as worker:
+        lost = place.ask(quantity=400, area_codes=["201", "202"])
+        wait_until(lambda: place.status(lost) == "running", 60, "running task")
+        worker.stop(signal.SIGKILL)
+    for statement in LET_GO:
+        place.made.execute(statement)
+    place.kafka.stop()
+    port, gone = place.kafka.port, place.kafka.home
+    shutil.rmtree(gone)
+    place.kafka = Kafka(gone.parent.with_name("third"), port=port)
+    place.kafka.start()
+    with place.made.process("worker", "w1", NUMBERLINE_WORKER_ID="w1") as worker:
+        assert worker.wait() == 2
+    shutil.rmtree(place.made.directory / "workers")
+    assert "2,600 numbers in the ledger, 2,600 in PostgreSQL" in place.by_hand("Kafka", 0)
+    with place.made.worker():
+        place.ask(quantity=400, area_codes=["201", "202"])
+        place.wait_for(3_000, 5)
+    assert place.status(lost) == "running"
 
 
 def test_partitions_are_not_added_in_place(place: Place) -> None:
@@ -158,8 +228,8 @@ def test_everything_moves_to_another_cluster_with_more_partitions(place: Place) 
     shutil.rmtree(place.made.directory / "workers")
     said = place.by_hand("Moving to another cluster or partition count", 0)
     assert f"{OTHER_COUNT} partitions each" in said
-    assert "2,500 numbers in the ledger, 2,500 in PostgreSQL" in said
+    assert "3,000 numbers in the ledger, 3,000 in PostgreSQL" in said
     with place.made.worker() as worker:
         place.ask(quantity=EVERY, area_codes=["201", "202"], on_shortfall="partial")
-        place.wait_for(EVERY, 4)
+        place.wait_for(EVERY, 6)
         assert worker.metric("numberline_ledger_conflicts_total") == 0
