@@ -121,8 +121,9 @@ class Database:
             while True:
                 found = set(await (await connection.execute(BLOCKING_AND_SILENT, (pid,))).fetchall())
                 for blocker, _ in silent & found:
-                    await connection.execute("SELECT pg_terminate_backend(%s)", (blocker,))
-                    log.warning("ended the PostgreSQL session %d, which blocked a batch and did nothing", blocker)
+                    # told of first: once it is ended the batch goes on at once, and its watch is cancelled
+                    log.warning("ending the PostgreSQL session %d, which blocks a batch and does nothing", blocker)
                     self._metrics.store_retries.labels("blocked").inc()
+                    await connection.execute("SELECT pg_terminate_backend(%s)", (blocker,))
                 silent = found
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
