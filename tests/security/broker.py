@@ -139,7 +139,8 @@ class SecureBroker:
 
     def allow_user(self, user: str, acl: Acl) -> None:
         """One rule for somebody."""
-        for future in AdminClient(self.client(ADMIN)).create_acls(_bindings(user, acl)).values():
+        admin = AdminClient(self.client(ADMIN))  # kept until all is answered
+        for future in admin.create_acls(_bindings(user, acl)).values():
             future.result(30)
 
     def refuse_user(self, user: str) -> None:
@@ -153,7 +154,8 @@ class SecureBroker:
             AclOperation.ANY,
             AclPermissionType.ANY,
         )
-        for future in AdminClient(self.client(ADMIN)).delete_acls([anything]).values():
+        admin = AdminClient(self.client(ADMIN))
+        for future in admin.delete_acls([anything]).values():
             future.result(30)
 
 
