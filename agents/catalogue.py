@@ -88,9 +88,11 @@ class CatalogueReader:
             log.error("a record cannot be read, and is left out: %s", error)
 
     def _advance(self) -> None:
-        if self._log.advance():
-            assert self._log.capacity is not None
-            version = self._log.capacity.catalogue.version
-            self._metrics.prefix_data(version, self._log.imported_at)
+        advanced = self._log.advance()
+        if self._log.capacity is None:
+            return
+        version = self._log.capacity.catalogue.version
+        self._metrics.prefix_data(version, self._log.imported_at)
+        if advanced:
             self._loaded.set()
             log.info("requests are planned by version %d of the prefix data", version)

@@ -36,7 +36,10 @@ class CatalogueLog:
     def advance(self) -> bool:
         """Make the announced version the current one, once all its area codes are here; whether it became so."""
         announced, known = self._announced, self.capacity
-        if announced is None or (known and known.catalogue.version >= announced.version):
+        if announced is None or (known and known.catalogue.version > announced.version):
+            return False
+        if known and known.catalogue.version == announced.version:
+            self.imported_at = announced.imported_at  # an import in which nothing differed
             return False
         keys = [(announced.version, area_code) for area_code in announced.area_codes]
         if any(key not in self._blocks for key in keys):

@@ -129,6 +129,9 @@ def test_the_log_is_read_in_any_order_to_one_capacity() -> None:
     log.take(codec.encode(blocks[-1]))
     assert log.advance()
     assert not log.advance()
+    log.take(codec.encode(replace(current, imported_at=1)))  # imported again, and nothing differs
+    assert not log.advance()
+    assert log.imported_at == 1
     log.take(codec.encode(usages[2]))
     assert log.capacity
     assert log.capacity.figures(Filters())["415"] == Figures(14_000, 5, 0)
