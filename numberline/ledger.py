@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from agents.preflight import AREA_CODES
 from numberline.database import database, partitions_of
@@ -33,6 +36,7 @@ from schemas import topics
 from schemas.events import Suppressed
 from schemas.partitions import partition_for
 
+COORDINATOR_SECONDS = 30.0
 COPY_ROW = row_type(row=">i4", number=">i8")
 COPY_ROWS = (
     "COPY (SELECT batch_id, number FROM numbers WHERE number >= {} AND number < {}) TO STDOUT (FORMAT BINARY)"
@@ -149,10 +153,24 @@ async def rebuild(settings: Settings, rows: Snapshot, each: Each) -> Rebuilt:
 async def refuse_beside_workers(settings: Settings) -> None:
     """Raise WorkersRunning where the group of the workers has members, NotReachable where nobody says."""
     async with kafka_admin(settings) as admin:
-        (response,) = await admin.describe_consumer_groups([settings.namespace])
+        response = await _described(admin, settings.namespace)
     for _, _, _, _, _, members, *_ in response.groups:
         if members:
             raise WorkersRunning(len(members))
+
+
+async def _described(admin: AIOKafkaAdminClient, group: str) -> Any:
+    """A new broker makes the topic of the groups when it is first asked, and has no coordinator until then."""
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            (response,) = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return response
 
 
 def _missing_draws(
