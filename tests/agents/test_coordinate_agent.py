@@ -104,6 +104,22 @@ async def test_coordinate_sends_before_it_writes_the_fact(coordinating: Coordina
     assert await coordinating.take(stored(0)) == ["send 2", "send TaskProgress", "put batch|000000", "1 written"]
 
 
+async def test_batches_go_by_a_request_of_their_own(
+    coordinating: Coordinating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever works on them does not wait for what the user is told."""
+    requests, send = [], coordinating.delivery.send
+
+    async def remembered(*messages: Outgoing) -> None:
+        requests.append([message.topic for message in messages])
+        await send(*messages)
+
+    monkeypatch.setattr(coordinating.delivery, "send", remembered)
+    await coordinating.take(SUBMITTED)
+
+    assert requests == [[topics.BATCHES, topics.BATCHES], [topics.PROGRESS, topics.AUDIT]]
+
+
 async def test_what_coordinate_sends_goes_where_its_key_belongs(coordinating: Coordinating) -> None:
     """Batches by area code with the headers of their batch, progress and audit records by user."""
     await coordinating.take(SUBMITTED)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.delivery import Delivery, pure
+from agents.delivery import SMALL_BYTES, TURNS_TO_THE_DATABASE, Delivery, pure
+from agents.handoff import Handoff
 from agents.records import Outgoing, Record
 from agents.registration import run_beside
 from pipeline.dead_letters import Headers, batch_failed
@@ -24,17 +26,17 @@ class Producer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
-        self.acknowledgements: list[asyncio.Future[None]] = []
+        self.acknowledgements: list[asyncio.Future[Any]] = []
         self.arrived = asyncio.Semaphore(0)  # one release a message
         self.at_once = True
 
-    async def send(self, *message: Any) -> Awaitable[None]:
+    async def send(self, *message: Any) -> Awaitable[Any]:
         """Faust's signature: topic, key, value, partition, timestamp, headers."""
         self.sent.append(message)
         self.arrived.release()
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.at_once:
-            future.set_result(None)
+            future.set_result(SimpleNamespace(offset=len(self.sent)))
         self.acknowledgements.append(future)
         return future
 
@@ -252,6 +254,30 @@ async def test_messages_are_sent_in_order_to_the_partitions_of_their_keys(app: A
     assert {(sent[0], sent[1], tuple(sent[5])) for sent in app.producer.sent} == {
         ("test.numbers", b"key", (("task", b"x"),))
     }
+
+
+@pytest.mark.parametrize(("size", "sent_before"), [(SMALL_BYTES, 0), (SMALL_BYTES + 1, 1)], ids=["small", "large"])
+async def test_a_small_batch_is_with_the_database_before_its_copy_is_sent(
+    app: App, metrics: WorkerMetrics, size: int, sent_before: int
+) -> None:
+    """The next step takes some turns of the loop until it has sent its statement; a large copy does not wait."""
+    sent = []
+
+    async def store(record: Record) -> None:
+        for _ in range(TURNS_TO_THE_DATABASE - 2):
+            await asyncio.sleep(0)
+        sent.append(len(app.producer.sent))
+
+    async def failed(error: Exception) -> None:
+        raise error
+
+    handoff = Handoff(store, failed)
+    delivery = Delivery(app, "test", PARTITIONS, 60, metrics, handoffs={topics.NUMBERS: handoff})
+
+    await delivery.send(Outgoing(topics.NUMBERS, b"212", bytes(size), "212", BATCH))
+    await handoff.settled()
+
+    assert sent == [sent_before]
 
 
 async def test_a_send_past_its_deadline_is_unavailable(app: App, metrics: WorkerMetrics) -> None:

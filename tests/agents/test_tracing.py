@@ -104,7 +104,7 @@ async def test_what_is_handed_over_carries_it_too(traced: Traced) -> None:
     traced.app.producer.at_once = False
     enriching = asyncio.create_task(traced.delivery.process("enrich", traced.forward, record()))
     await traced.app.producer.arrived.acquire()
-    traced.app.producer.acknowledgements[0].set_result(SimpleNamespace(offset=17))  # type: ignore[arg-type]
+    traced.app.producer.acknowledgements[0].set_result(SimpleNamespace(offset=17))
     await enriching
     await traced.handoffs[topics.NUMBERS].settled()
 
