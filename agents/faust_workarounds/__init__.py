@@ -20,7 +20,7 @@ from agents.faust_workarounds.delays import (
     f11_deliver_without_tasks,
     f17_ask_for_all_commits_at_once,
 )
-from agents.faust_workarounds.fetch_sessions import f16_fetch_what_has_changed
+from agents.faust_workarounds.fetch_sessions import f19_fetch_what_has_changed
 from agents.faust_workarounds.fetching import (
     f3_fetch_only_active_partitions,
     f7_end_when_records_are_gone,
@@ -57,10 +57,10 @@ PATCHES: tuple[Callable[[], None], ...] = (
     f14_take_back_what_nobody_waits_for,
     f15_take_closed_for_broken,
     f15_end_with_the_fetcher,
-    f16_fetch_what_has_changed,
     f17_ask_for_all_commits_at_once,
     f18_consume_in_the_loop_of_the_steps,
     f18_fetch_after_the_steps,
+    f19_fetch_what_has_changed,
 )
 
 

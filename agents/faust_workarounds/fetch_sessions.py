@@ -1,4 +1,4 @@
-"""F16: every fetch names every partition, and every answer lists every partition, most of them empty.
+"""F19: every fetch names every partition, and every answer lists every partition, most of them empty.
 
 aiokafka asks without a session. With one (KIP-227, as the Java client does it) a request names what has changed
 since the one before, and an answer what has anything new. A worker reads 32 partitions, and five fetches lie on the
@@ -19,7 +19,7 @@ Wanted = tuple[int, int]  # offset, most bytes
 By_topic = list[tuple[str, list[tuple[int, int, int]]]]
 
 
-def f16_fetch_what_has_changed() -> None:
+def f19_fetch_what_has_changed() -> None:
     """Whatever a fetcher asks of a broker goes through its session with it."""
     init = Fetcher.__init__
 

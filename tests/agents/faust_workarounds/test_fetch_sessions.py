@@ -1,4 +1,4 @@
-"""Fetches that name what has changed (F16), on the real broker."""
+"""Fetches that name what has changed (F19), on the real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v4, FetchRequest_v11
 from aiokafka.structs import ConsumerRecord
 
-from agents.faust_workarounds.fetch_sessions import FetchSession, f16_fetch_what_has_changed
+from agents.faust_workarounds.fetch_sessions import FetchSession, f19_fetch_what_has_changed
 from embedded import Kafka
 from numberline.setup.topics import create_topics
 from schemas import topics
@@ -103,7 +103,7 @@ async def _idle_then_one(kafka: Kafka, producer: AIOKafkaProducer, topic: str, w
         return named(request), named(response)
 
 
-async def test_f16_aiokafkas_own_fetch_names_every_partition(
+async def test_f19_aiokafkas_own_fetch_names_every_partition(
     kafka_server: Kafka, producer: AIOKafkaProducer, topic: str, wire: Wire
 ) -> None:
     """In the request and in the answer."""
@@ -111,15 +111,15 @@ async def test_f16_aiokafkas_own_fetch_names_every_partition(
         assert await _idle_then_one(kafka_server, producer, topic, wire) == (PARTITIONS, PARTITIONS)
 
 
-async def test_f16_a_fetch_names_what_has_changed(
+async def test_f19_a_fetch_names_what_has_changed(
     kafka_server: Kafka, producer: AIOKafkaProducer, topic: str, wire: Wire
 ) -> None:
     """Nothing has, on the side of the consumer; one record has come, on that of the broker."""
-    with faust_with(f16_fetch_what_has_changed):
+    with faust_with(f19_fetch_what_has_changed):
         assert await _idle_then_one(kafka_server, producer, topic, wire) == (0, 1)
 
 
-async def test_f16_whatever_moves_every_record_comes_once_and_in_order(
+async def test_f19_whatever_moves_every_record_comes_once_and_in_order(
     kafka_server: Kafka, producer: AIOKafkaProducer, topic: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Partitions are paused and resumed, sought back and taken away, and the broker forgets the session."""
@@ -135,7 +135,7 @@ async def test_f16_whatever_moves_every_record_comes_once_and_in_order(
         for one in partitions:
             await producer.send_and_wait(topic, value, partition=one.partition)
 
-    with faust_with(f16_fetch_what_has_changed):
+    with faust_with(f19_fetch_what_has_changed):
         async with consumer_of(kafka_server) as consumer:
             consumer.assign(partitions)
             await write(b"0")
