@@ -5,15 +5,8 @@ from typing import Any
 
 from psycopg.rows import dict_row
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from numberline.cli.screen import progress_bar
 from numberline.client import Client
 from numberline.database import database
 from numberline.errors import RequestRefused, TaskFailed
@@ -33,17 +26,10 @@ async def follow(
     total: how many numbers it is about, where that is known before it is planned.
     """
     task = task_id_of(request.user_id, request.request_id)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     with (
         tracing(settings, "command") as spans,
         spans.command(f"numberline {request.type}", os.environ),
-        Progress(*columns, console=errors, transient=not errors.is_terminal) as bar,
+        progress_bar(errors, transient=not errors.is_terminal) as bar,
     ):
         shown = bar.add_task(f"task {task}", total=total)
         async with Client.connected(settings, request.user_id, spans) as client:

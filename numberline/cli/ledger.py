@@ -6,17 +6,10 @@ from contextlib import contextmanager
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from numberline import audit
 from numberline import ledger as ledgers
+from numberline.cli.screen import progress_bar
 from numberline.ledger import snapshot
 from pipeline.settings import load_settings
 
@@ -90,13 +83,6 @@ def rebuild() -> None:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with progress_bar(errors, transient=True) as bar:
         shown = bar.add_task(what, total=total)
         yield lambda count: bar.update(shown, advance=count)

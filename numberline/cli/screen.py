@@ -1,10 +1,18 @@
-"""What commands have in common on the screen: how wide it is, and what is said of options that break a rule."""
+"""What commands have in common on the screen: its width, tables, bars, and words on options that break a rule."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from schemas.events import FieldError
@@ -22,6 +30,19 @@ def screen(columns: int) -> Console:
 def misused(errors: Iterable[FieldError]) -> click.UsageError:
     """Options that break rules, each with its own."""
     return click.UsageError("\n".join(f"{one.field} {one.message}" for one in errors))
+
+
+def progress_bar(console: Console, *, transient: bool) -> Progress:
+    """How much of something is done, and when the rest will be. transient: it goes when it ends."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=transient,
+    )
 
 
 def rows_table(rows: list[dict[str, Any]], columns: int) -> Table:
