@@ -22,7 +22,7 @@ from schemas.events import FieldError
 
 
 @dataclass(frozen=True)
-class Services:
+class SocketServices:
     """What all connections share. most_subscriptions: of one connection."""
 
     hub: Hub
@@ -48,7 +48,7 @@ class Connection:
     )
 
     def __init__(
-        self, socket: ClientSocket, identity: Identity, user_id: str, channel: str, services: Services
+        self, socket: ClientSocket, identity: Identity, user_id: str, channel: str, services: SocketServices
     ) -> None:
         self._socket, self._identity, self._user_id, self._channel = socket, identity, user_id, channel
         self._services = services

@@ -17,7 +17,7 @@ from gateway.archive import Archive
 from gateway.audit import Audit
 from gateway.authenticator import Authenticator
 from gateway.client_socket import CLOSE_SECONDS, ClientSocket, close
-from gateway.connection import Connection, Services
+from gateway.connection import Connection, SocketServices
 from gateway.handshake import Refused, authenticate
 from gateway.hub import Hub
 from gateway.limits import Budget, LimitReached, Limits
@@ -74,7 +74,7 @@ class GatewayServer:
         self._authenticator, self._origins, self._audit = authenticator, origins, audit
         self._not_ready = not_ready
         self._limits = Limits(settings)
-        self._services = Services(hub, archive, authenticator, metrics, settings.max_subscriptions)
+        self._services = SocketServices(hub, archive, authenticator, metrics, settings.max_subscriptions)
         self._connections: set[Connection] = set()
 
     @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from gateway.api import capacity, generate, numbers, page, problems, statistics,
 from gateway.api.exports import Exports
 from gateway.api.problems import ProblemBody
 from gateway.api.rates import Rate, Rates
-from gateway.api.services import Services
+from gateway.api.services import ApiServices
 from gateway.api.submissions import Submissions
 from gateway.audit import Audit
 from gateway.authenticator import Authenticator
@@ -45,7 +45,7 @@ SECURITY_HEADERS = (
 
 def build_services(
     settings: Settings, hub: Hub, metrics: GatewayMetrics, authenticator: Authenticator, tracing: Tracing = OFF
-) -> Services:
+) -> ApiServices:
     """What the API uses; nothing is connected before its first use.
 
     Raises SettingsInvalid where requests must be signed and there is no secret to sign them by.
@@ -56,7 +56,7 @@ def build_services(
     producer = GatewayProducer(settings, tracing)
     database = Database(settings.database_url.get_secret_value(), settings.http_database_connections)
     metrics.watch_pool(database.stats)
-    return Services(
+    return ApiServices(
         settings,
         hub,
         database,
@@ -74,7 +74,7 @@ def build_services(
     )
 
 
-def build_app(services: Services, tracing: Tracing = OFF) -> FastAPI:
+def build_app(services: ApiServices, tracing: Tracing = OFF) -> FastAPI:
     """The ASGI application of one gateway. The spans of its calls are the framework's own."""
     app = FastAPI(
         title="numberline",
@@ -128,7 +128,7 @@ def description(app: FastAPI) -> dict[str, Any]:
 class _Observed:
     """Around every call: its metrics, and the headers that every answer has."""
 
-    def __init__(self, app: ASGIApp, services: Services, app_routes: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, services: ApiServices, app_routes: FastAPI) -> None:
         self._app, self._metrics, self._routes = app, services.metrics, app_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.address import client_address
 from gateway.api.problems import Problem
 from gateway.api.rates import Rate
-from gateway.api.services import Services, Using
+from gateway.api.services import ApiServices, Using
 from pipeline.errors import NotAuthenticated
 from pipeline.tokens import Identity
 from schemas.requests import Identifier
@@ -43,12 +43,12 @@ async def authenticated(
     return identity
 
 
-def _address(request: Request, services: Services) -> str:
+def _address(request: Request, services: ApiServices) -> str:
     peer = request.client.host if request.client else None
     return client_address(peer, request.headers.getlist("x-forwarded-for"), services.trusted)
 
 
-def _counted(services: Services, name: str) -> Rate:
+def _counted(services: ApiServices, name: str) -> Rate:
     rate = services.rates.take(name, time.monotonic())
     if rate.refused:
         detail = f"more than {rate.quota} calls a minute"
@@ -81,7 +81,7 @@ class Reader:
 
     caller: Identity
     path: str
-    services: Services
+    services: ApiServices
 
     async def of(self, whose: Whose) -> str:
         """The user whose data is read; another's only by an operator, and on record.

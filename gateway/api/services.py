@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 
 
 @dataclass
-class Services:
+class ApiServices:
     """One of each a gateway."""
 
     settings: Settings
@@ -48,10 +48,10 @@ class Services:
         await self.database.close()
 
 
-def services_of(request: Request) -> Services:
+def services_of(request: Request) -> ApiServices:
     """The services of the application that this request came to."""
-    found: Services = request.app.state.services
+    found: ApiServices = request.app.state.services
     return found
 
 
-Using = Annotated[Services, Depends(services_of)]
+Using = Annotated[ApiServices, Depends(services_of)]

@@ -6,14 +6,14 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.api.bodies import request_of
-from gateway.api.services import Services
+from gateway.api.services import ApiServices
 from gateway.api.submissions import task_of
 from gateway.api.urls import http_url, websocket_url
 
 
 async def submit(
     request: Request,
-    services: Services,
+    services: ApiServices,
     user_id: str,
     type_: str,
     idempotency_key: str | None,

@@ -12,7 +12,7 @@ from gateway.api.cursors import Cursor, CursorUnknown, Page, decode
 from gateway.api.description import IdempotencyKey, problems
 from gateway.api.models import Progress, Submitted, Task, TaskPage
 from gateway.api.problems import Problem, broken, not_found
-from gateway.api.services import Services, Using
+from gateway.api.services import ApiServices, Using
 from gateway.api.states import RUNNING, States, View
 from gateway.api.submit import submit
 from gateway.api.urls import http_url
@@ -39,7 +39,7 @@ def cursor_of(kind: str, query: PageQuery) -> Cursor | None:
         raise broken("cursor", str(error)) from None
 
 
-def page_answer(request: Request, services: Services, page: Page[Any]) -> Response:
+def page_answer(request: Request, services: ApiServices, page: Page[Any]) -> Response:
     """A page as JSON, with the URLs of the pages beside it: this call's, with another cursor."""
 
     def url(cursor: Cursor | None) -> str | None:
@@ -51,7 +51,7 @@ def page_answer(request: Request, services: Services, page: Page[Any]) -> Respon
     return JSONResponse({"results": list(page.rows), "next": url(page.next), "previous": url(page.previous)})
 
 
-async def task_of(services: Services, user: str, task_id: UUID) -> View:
+async def task_of(services: ApiServices, user: str, task_id: UUID) -> View:
     """A task of this user.  Raises Problem."""
     task = await States(services.database, services.hub).find(user, str(task_id))
     if task is None:

@@ -2,17 +2,17 @@
 
 from fastapi import Request
 
-from gateway.api.services import Services
+from gateway.api.services import ApiServices
 
 
-def http_url(request: Request, services: Services) -> str:
+def http_url(request: Request, services: ApiServices) -> str:
     """Where this API is, without a slash at the end."""
     if services.settings.http_url is not None:
         return services.settings.http_url.rstrip("/")
     return str(request.base_url).rstrip("/")
 
 
-def websocket_url(request: Request, services: Services, user_id: str | None = None) -> str:
+def websocket_url(request: Request, services: ApiServices, user_id: str | None = None) -> str:
     """Where the WebSocket gateway is; of a user, all of their tasks."""
     base = services.settings.gateway_url
     if base is None:
