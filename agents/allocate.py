@@ -2,6 +2,7 @@
 
 from pyroaring import BitMap
 
+from agents.deletions import remove_all
 from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.ledger import Ledger
@@ -15,7 +16,6 @@ from pipeline.prefixes import AreaCode
 from schemas import codec, events, topics
 
 BATCHES = (events.BatchPlanned, events.Suppressed, events.Compact)
-DELETIONS = 32  # changelog records that are waited for at once: meanwhile other partitions go on
 
 
 class Allocate:
@@ -91,5 +91,4 @@ class Allocate:
         if fact is not None:
             await self._delivery.written(table.put(key, fact))
             self._metrics.facts_let_go.labels("ledger").inc(len(found))
-            for at in range(0, len(old), DELETIONS):
-                await self._delivery.written(*(table.remove(one) for one in old[at : at + DELETIONS]))
+            await remove_all(self._delivery, table, old)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
+from agents.deletions import remove_all
 from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.loads import Loads
@@ -28,7 +29,6 @@ TASK_EVENTS = (
 )
 COMMANDS = (events.RedriveRequested, events.TaskForgotten)  # leave no fact
 Command = events.RedriveRequested | events.TaskForgotten
-DELETIONS = 500  # changelog records that are waited for at once
 
 
 class Coordinate:
@@ -57,7 +57,8 @@ class Coordinate:
             if task.submitted is None or task.ended:
                 # by name, whether or not they are here: the local store may be ahead of the changelog (F5)
                 self._metrics.facts_let_go.labels("tasks").inc(len(event.facts))
-                await self._remove([prefix + name.encode() for name in let_go_in_order(event.facts)])
+                facts_let_go = [prefix + name.encode() for name in let_go_in_order(event.facts)]
+                await remove_all(self._delivery, self._table, facts_let_go)
             return None
         beside: list[Outgoing] = []
         if isinstance(event, events.Submission):
@@ -163,11 +164,7 @@ class Coordinate:
             plan = fact_of(without_numbers(task.submitted), task.started_at, 0)
             await self._delivery.written(self._table.put(prefix + b"plan", plan))
         batches = [key for key, _ in self._table.items_with_prefix(record.partition, prefix + b"batch|")]
-        await self._remove(batches)
-
-    async def _remove(self, keys: list[bytes]) -> None:
-        for at in range(0, len(keys), DELETIONS):
-            await self._delivery.written(*(self._table.remove(key) for key in keys[at : at + DELETIONS]))
+        await remove_all(self._delivery, self._table, batches)
 
 
 def ending_of(fact: bytes | None) -> events.TaskProgress | None:

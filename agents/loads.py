@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
+from agents.deletions import remove_all
 from agents.delivery import Delivery, pure
 from agents.faust_workarounds import Table
 from agents.records import Record
@@ -11,8 +12,6 @@ from pipeline import quota
 from pipeline.quota import Load
 from pipeline.task import Task
 from schemas import events
-
-AT_ONCE = 500
 
 
 class Loads:
@@ -32,8 +31,7 @@ class Loads:
             with pure():
                 old = [key for key, _ in facts if quota.expired(key, record.timestamp)]
                 load = loads[submitted.user_id] = Load.of_facts(fact for fact in facts if fact[0] not in set(old))
-            for at in range(0, len(old), AT_ONCE):
-                await self._delivery.written(*(self._table.remove(key) for key in old[at : at + AT_ONCE]))
+            await remove_all(self._delivery, self._table, old)
         with pure():
             return quota.over_quota(submitted, load, record.timestamp) or submitted
 
