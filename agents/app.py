@@ -77,12 +77,11 @@ def build_worker(
 
     def delivery(step: str) -> Delivery:
         return Delivery(
-            app,
+            producer(step),
             settings.namespace,
             partitions,
             settings.deadline_seconds,
             metrics,
-            producer(step),
             limit,
             handoffs,
             tracing,

@@ -65,23 +65,22 @@ async def _let_the_next_step_begin(messages: Sequence[Outgoing]) -> None:
 class Delivery:
     """Sending, acknowledging and dead letters, for one step or several.
 
-    producer: of its own; the application's without. limit: of dead letters, shared by the steps of a worker.
+    limit: of dead letters, shared by the steps of a worker.
     handoffs: of the topics whose messages go to the next step of this worker at once.
     """
 
     def __init__(
         self,
-        app: Any,
+        producer: StepProducer,
         namespace: str,
         partitions: int,
         deadline_seconds: float,
         metrics: WorkerMetrics,
-        producer: StepProducer | None = None,
         limit: Limit | None = None,
         handoffs: Mapping[topics.Topic, Handoff] = MappingProxyType({}),
         tracing: Tracing = OFF,
     ) -> None:
-        self._app, self._producer, self._handoffs = app, producer, handoffs
+        self._producer, self._handoffs = producer, handoffs
         self._namespace, self._partitions = namespace, partitions
         self._deadline_seconds, self._metrics = deadline_seconds, metrics
         self._limit, self._tracing = limit, tracing
@@ -101,13 +100,12 @@ class Delivery:
             await self.within_deadline(self._send(messages), "acknowledgement of the broker")
 
     async def _send(self, messages: tuple[Outgoing, ...]) -> None:
-        producer = self._producer or self._app.producer
         addressed = [(message, *self._address(message)) for message in self._traced(messages)]
         offered = self._handed_over(addressed)
         if any(offered):
             await _let_the_next_step_begin(messages)
         acknowledged = [
-            await producer.send(name, message.key, message.value, partition, None, list(message.headers))
+            await self._producer.send(name, message.key, message.value, partition, None, list(message.headers))
             for message, name, partition in addressed
         ]
         for one, written in zip(offered, await asyncio.gather(*acknowledged), strict=True):

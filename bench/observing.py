@@ -35,11 +35,13 @@ async def step(_: Record) -> None:
 async def measured(records: int, repeat: int) -> dict[str, list[float]]:
     """Microseconds a record: of each kind as many figures as turns."""
     uncounted: Any = Nothing()
+    unsent: Any = None
     spans = Spans(TracerProvider(shutdown_on_exit=False), "1")
+    metrics, traced = WorkerMetrics(CollectorRegistry()), WorkerMetrics(CollectorRegistry())
     kinds = {
-        "nothing": Delivery(None, "numberline", 4, 60, uncounted),
-        "metrics": Delivery(None, "numberline", 4, 60, WorkerMetrics(CollectorRegistry())),
-        "metrics and spans": Delivery(None, "numberline", 4, 60, WorkerMetrics(CollectorRegistry()), tracing=spans),
+        "nothing": Delivery(unsent, "numberline", 4, 60, uncounted),
+        "metrics": Delivery(unsent, "numberline", 4, 60, metrics),
+        "metrics and spans": Delivery(unsent, "numberline", 4, 60, traced, tracing=spans),
     }
     found: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(repeat):

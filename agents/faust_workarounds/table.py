@@ -13,27 +13,23 @@ from agents.producers import StepProducer
 class Table(faust.Table):
     """A table of bytes whose writes can be awaited (F2) and whose local store survives a zombie (F6).
 
-    producer: of its changelog; Faust's one for all tables without, through its buffer.
+    producer: of its changelog, in place of Faust's one for all tables and its buffer.
     """
 
-    def __init__(self, *args: Any, producer: StepProducer | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, producer: StepProducer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._producer = producer
         self._sent: list[Awaitable[Any]] = []
         self.count_bytes: Callable[[float], None] = lambda count: None  # told of what goes to the changelog
 
-    def send_changelog(self, partition: int | None, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._producer is None or partition is None:
-            future = super().send_changelog(partition, key, value, *args, **kwargs)
-            self._sent.append(future)
-            return future
+    def send_changelog(self, partition: int, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
         # in the order of the writes: tasks begin in the order in which they are made
-        self._sent.append(asyncio.create_task(self._send(self._producer, partition, key, value)))
+        self._sent.append(asyncio.create_task(self._send(partition, key, value)))
         return SimpleNamespace(message=SimpleNamespace(partition=partition))
 
-    async def _send(self, producer: StepProducer, partition: int, key: bytes, value: bytes | None) -> None:
+    async def _send(self, partition: int, key: bytes, value: bytes | None) -> None:
         acknowledged = asyncio.ensure_future(
-            await producer.send(self.changelog_topic.get_topic_name(), key, value, partition, None, [])
+            await self._producer.send(self.changelog_topic.get_topic_name(), key, value, partition, None, [])
         )
         await acknowledged
         self._on_changelog_sent(acknowledged)

@@ -9,6 +9,7 @@ import pytest
 
 from agents.delivery import SMALL_BYTES, TURNS_TO_THE_DATABASE, Delivery, pure
 from agents.handoff import Handoff
+from agents.producers import StepProducer
 from agents.records import Outgoing, Record
 from agents.registration import run_beside
 from pipeline.dead_letters import Headers, batch_failed
@@ -21,7 +22,7 @@ PARTITIONS = 8
 BATCH = (("user", b"ann"), ("task", b"1b4e28ba-2fa1-51d2-883f-0016d3cca427"), ("batch", b"7"))
 
 
-class Producer:
+class Producer(StepProducer):
     """Takes messages and acknowledges each when the test says so."""
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Producer:
         self.at_once = True
 
     async def send(self, *message: Any) -> Awaitable[Any]:
-        """Faust's signature: topic, key, value, partition, timestamp, headers."""
+        """As `StepProducer`: topic, key, value, partition, timestamp, headers."""
         self.sent.append(message)
         self.arrived.release()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -42,10 +43,9 @@ class Producer:
 
 
 class App:
-    """What Delivery uses of a Faust application."""
+    """What runs beside the steps uses of a Faust application."""
 
     def __init__(self) -> None:
-        self.producer = Producer()
         self.should_stop = False
         self.beside: list[Callable[[], Awaitable[None]]] = []
         self.crashed: list[Exception] = []
@@ -60,15 +60,15 @@ class App:
 
 
 @pytest.fixture
-async def app() -> App:
-    """An application with a producer that the test controls."""
-    return App()
+def producer() -> Producer:
+    """One that the test controls."""
+    return Producer()
 
 
 @pytest.fixture
-def delivery(app: App, metrics: WorkerMetrics) -> Delivery:
+def delivery(producer: Producer, metrics: WorkerMetrics) -> Delivery:
     """A delivery of eight partitions and a deadline that no test waits for."""
-    return Delivery(app, "test", PARTITIONS, 60, metrics)
+    return Delivery(producer, "test", PARTITIONS, 60, metrics)
 
 
 def record(
@@ -95,13 +95,15 @@ def message(value: bytes, partition_key: str) -> Outgoing:
     return Outgoing(topics.NUMBERS, b"key", value, partition_key, (("task", b"x"),))
 
 
-async def test_a_record_error_sends_the_whole_record_to_the_dead_letters(app: App, delivery: Delivery) -> None:
+async def test_a_record_error_sends_the_whole_record_to_the_dead_letters(
+    producer: Producer, delivery: Delivery
+) -> None:
     """Key, value and headers are as they were, the authorization aside, and headers say why and where from."""
     headers = (*BATCH, ("Authorization", b"Bearer secret"), ("authorization", b"secret"), ("empty", b""))
 
     await delivery.process("store", raising(Unreadable("no event")), record(headers=headers))
 
-    topic, key, value, partition, timestamp, sent = app.producer.sent[0]
+    topic, key, value, partition, timestamp, sent = producer.sent[0]
     assert (topic, key, value, timestamp) == ("test.deadletters", b"212", b"\x00value", None)
     assert partition in range(PARTITIONS)
     found = dict(sent)
@@ -122,19 +124,19 @@ async def test_a_record_error_sends_the_whole_record_to_the_dead_letters(app: Ap
     }
 
 
-async def test_a_tombstone_stays_one_in_the_dead_letters(app: App, delivery: Delivery) -> None:
+async def test_a_tombstone_stays_one_in_the_dead_letters(producer: Producer, delivery: Delivery) -> None:
     """A dead letter is the record as it was: no value is not an empty value."""
     await delivery.process("intake", raising(Unreadable("empty")), record(value=None, key=None))
 
-    assert app.producer.sent[0][1:3] == (None, None)
+    assert producer.sent[0][1:3] == (None, None)
 
 
-async def test_the_task_of_a_dead_batch_is_told(app: App, delivery: Delivery) -> None:
+async def test_the_task_of_a_dead_batch_is_told(producer: Producer, delivery: Delivery) -> None:
     """The headers name the batch, so that the value need not be readable."""
     await delivery.process("store", raising(Unreadable("no event")), record())
 
-    assert [sent[0] for sent in app.producer.sent] == ["test.deadletters", "test.task-events"]
-    _, key, value, partition, _, headers = app.producer.sent[1]
+    assert [sent[0] for sent in producer.sent] == ["test.deadletters", "test.task-events"]
+    _, key, value, partition, _, headers = producer.sent[1]
     assert codec.decode(value) == events.BatchFailed(
         "1b4e28ba-2fa1-51d2-883f-0016d3cca427", "ann", 7, "dead_letter", "no event"
     )
@@ -142,14 +144,14 @@ async def test_the_task_of_a_dead_batch_is_told(app: App, delivery: Delivery) ->
     assert tuple(headers) == BATCH
 
 
-async def test_an_impossible_batch_tells_its_own_reason(app: App, delivery: Delivery) -> None:
+async def test_an_impossible_batch_tells_its_own_reason(producer: Producer, delivery: Delivery) -> None:
     """Its code and message reach the user; the dead letter and the metric bear the code too."""
     await delivery.process("store", raising(BatchImpossible("ledger_conflict", "held already")), record())
 
-    told = codec.decode(app.producer.sent[1][2])
+    told = codec.decode(producer.sent[1][2])
     assert isinstance(told, events.BatchFailed)
     assert (told.code, told.message) == ("ledger_conflict", "held already")
-    assert dict(app.producer.sent[0][5])["__streams.errors.reason"] == b"ledger_conflict"
+    assert dict(producer.sent[0][5])["__streams.errors.reason"] == b"ledger_conflict"
 
 
 async def test_dead_letters_are_counted(delivery: Delivery, metrics: WorkerMetrics) -> None:
@@ -173,21 +175,21 @@ async def test_dead_letters_are_counted(delivery: Delivery, metrics: WorkerMetri
     ],
 )
 async def test_nobody_is_told_of_a_record_without_a_readable_batch(
-    app: App, delivery: Delivery, topic: str, headers: Headers
+    producer: Producer, delivery: Delivery, topic: str, headers: Headers
 ) -> None:
     """It goes to the dead letters all the same, and the next record follows."""
     await delivery.process("step", raising(StepFailed("broken")), record(topic, headers))
 
-    assert [sent[0] for sent in app.producer.sent] == ["test.deadletters"]
+    assert [sent[0] for sent in producer.sent] == ["test.deadletters"]
 
 
-async def test_another_exception_ends_the_step_and_sends_nothing(app: App, delivery: Delivery) -> None:
+async def test_another_exception_ends_the_step_and_sends_nothing(producer: Producer, delivery: Delivery) -> None:
     """It is no property of the record: the process is to end, and the record to come again."""
     with pytest.raises(OSError, match="disk"):
         await delivery.process("store", raising(OSError("disk")), record())
     with pytest.raises(Unavailable):
         await delivery.process("store", raising(Unavailable("commit", 1)), record())
-    assert app.producer.sent == []
+    assert producer.sent == []
 
 
 def test_what_a_pure_function_raises_belongs_to_the_record() -> None:
@@ -202,14 +204,14 @@ def test_what_a_pure_function_raises_belongs_to_the_record() -> None:
         raise MemoryError
 
 
-async def test_send_returns_only_when_every_message_is_acknowledged(app: App, delivery: Delivery) -> None:
+async def test_send_returns_only_when_every_message_is_acknowledged(producer: Producer, delivery: Delivery) -> None:
     """All are handed over before the first acknowledgement is waited for."""
-    app.producer.at_once = False
+    producer.at_once = False
     sending = asyncio.create_task(delivery.send(message(b"1", "212"), message(b"2", "415")))
-    await app.producer.arrived.acquire()
-    await app.producer.arrived.acquire()
+    await producer.arrived.acquire()
+    await producer.arrived.acquire()
 
-    first, second = app.producer.acknowledgements
+    first, second = producer.acknowledgements
     second.set_result(None)
     await asyncio.sleep(0.01)
     assert not sending.done()
@@ -217,48 +219,52 @@ async def test_send_returns_only_when_every_message_is_acknowledged(app: App, de
     await sending
 
 
-async def test_a_refused_message_fails_the_send(app: App, delivery: Delivery) -> None:
+async def test_a_refused_message_fails_the_send(producer: Producer, delivery: Delivery) -> None:
     """One refusal among many is an error of the step."""
-    app.producer.at_once = False
+    producer.at_once = False
     sending = asyncio.create_task(delivery.send(message(b"1", "212"), message(b"2", "415")))
-    await app.producer.arrived.acquire()
-    await app.producer.arrived.acquire()
+    await producer.arrived.acquire()
+    await producer.arrived.acquire()
 
-    app.producer.acknowledgements[0].set_result(None)
-    app.producer.acknowledgements[1].set_exception(OSError("too large"))
+    producer.acknowledgements[0].set_result(None)
+    producer.acknowledgements[1].set_exception(OSError("too large"))
     with pytest.raises(OSError, match="too large"):
         await sending
 
 
-async def test_a_step_is_done_only_when_its_dead_letter_is_acknowledged(app: App, delivery: Delivery) -> None:
+async def test_a_step_is_done_only_when_its_dead_letter_is_acknowledged(
+    producer: Producer, delivery: Delivery
+) -> None:
     """Acknowledging the record before would lose it."""
-    app.producer.at_once = False
+    producer.at_once = False
     processing = asyncio.create_task(delivery.process("store", raising(Unreadable("x")), record(headers=())))
-    await app.producer.arrived.acquire()
+    await producer.arrived.acquire()
     await asyncio.sleep(0.01)
     assert not processing.done()
 
-    app.producer.acknowledgements[0].set_result(None)
+    producer.acknowledgements[0].set_result(None)
     await processing
 
 
-async def test_messages_are_sent_in_order_to_the_partitions_of_their_keys(app: App, delivery: Delivery) -> None:
+async def test_messages_are_sent_in_order_to_the_partitions_of_their_keys(
+    producer: Producer, delivery: Delivery
+) -> None:
     """The partition is murmur2 of the partition key, given explicitly, whatever the message's key is."""
     keys = ["212", "415", "ann", "212", "671"]
 
     await delivery.send(*(message(str(at).encode(), key) for at, key in enumerate(keys)))
 
-    assert [sent[2] for sent in app.producer.sent] == [b"0", b"1", b"2", b"3", b"4"]
-    assert [sent[3] for sent in app.producer.sent] == [partition_for(key, PARTITIONS) for key in keys]
-    assert len({sent[3] for sent in app.producer.sent}) > 1
-    assert {(sent[0], sent[1], tuple(sent[5])) for sent in app.producer.sent} == {
+    assert [sent[2] for sent in producer.sent] == [b"0", b"1", b"2", b"3", b"4"]
+    assert [sent[3] for sent in producer.sent] == [partition_for(key, PARTITIONS) for key in keys]
+    assert len({sent[3] for sent in producer.sent}) > 1
+    assert {(sent[0], sent[1], tuple(sent[5])) for sent in producer.sent} == {
         ("test.numbers", b"key", (("task", b"x"),))
     }
 
 
 @pytest.mark.parametrize(("size", "sent_before"), [(SMALL_BYTES, 0), (SMALL_BYTES + 1, 1)], ids=["small", "large"])
 async def test_a_small_batch_is_with_the_database_before_its_copy_is_sent(
-    app: App, metrics: WorkerMetrics, size: int, sent_before: int
+    producer: Producer, metrics: WorkerMetrics, size: int, sent_before: int
 ) -> None:
     """The next step takes some turns of the loop until it has sent its statement; a large copy does not wait."""
     sent = []
@@ -266,13 +272,13 @@ async def test_a_small_batch_is_with_the_database_before_its_copy_is_sent(
     async def store(record: Record) -> None:
         for _ in range(TURNS_TO_THE_DATABASE - 2):
             await asyncio.sleep(0)
-        sent.append(len(app.producer.sent))
+        sent.append(len(producer.sent))
 
     async def failed(error: Exception) -> None:
         raise error
 
     handoff = Handoff(store, failed)
-    delivery = Delivery(app, "test", PARTITIONS, 60, metrics, handoffs={topics.NUMBERS: handoff})
+    delivery = Delivery(producer, "test", PARTITIONS, 60, metrics, handoffs={topics.NUMBERS: handoff})
 
     await delivery.send(Outgoing(topics.NUMBERS, b"212", bytes(size), "212", BATCH))
     await handoff.settled()
@@ -280,10 +286,10 @@ async def test_a_small_batch_is_with_the_database_before_its_copy_is_sent(
     assert sent == [sent_before]
 
 
-async def test_a_send_past_its_deadline_is_unavailable(app: App, metrics: WorkerMetrics) -> None:
+async def test_a_send_past_its_deadline_is_unavailable(producer: Producer, metrics: WorkerMetrics) -> None:
     """A broker that never acknowledges ends the worker."""
-    app.producer.at_once = False
-    delivery = Delivery(app, "test", PARTITIONS, 0.05, metrics)
+    producer.at_once = False
+    delivery = Delivery(producer, "test", PARTITIONS, 0.05, metrics)
 
     with pytest.raises(Unavailable) as failed:
         await delivery.send(message(b"1", "212"))
@@ -291,9 +297,11 @@ async def test_a_send_past_its_deadline_is_unavailable(app: App, metrics: Worker
     assert str(failed.value) == "no acknowledgement of the broker within 0.05 s"
 
 
-async def test_a_changelog_write_past_its_deadline_is_unavailable(app: App, metrics: WorkerMetrics) -> None:
+async def test_a_changelog_write_past_its_deadline_is_unavailable(
+    producer: Producer, metrics: WorkerMetrics
+) -> None:
     """One write of several that is never acknowledged is enough."""
-    delivery = Delivery(app, "test", PARTITIONS, 0.05, metrics)
+    delivery = Delivery(producer, "test", PARTITIONS, 0.05, metrics)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
 
@@ -342,10 +350,11 @@ def test_batches_of_every_step_between_plan_and_store_can_be_told() -> None:
     ("stopping", "ends"), [(False, ["usage: closed"]), (True, [])], ids=["at work", "stopping"]
 )
 async def test_what_runs_beside_ends_the_worker_unless_it_stops(
-    app: App, monkeypatch: pytest.MonkeyPatch, stopping: bool, ends: list[str]
+    monkeypatch: pytest.MonkeyPatch, stopping: bool, ends: list[str]
 ) -> None:
     """A worker that was told to stop closes its producers, and leaves with 0 all the same."""
     ended: list[str] = []
+    app = App()
     monkeypatch.setattr("agents.registration.end_soon", lambda name, error: ended.append(f"{name}: {error}"))
 
     async def body() -> None:

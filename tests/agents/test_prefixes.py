@@ -31,7 +31,8 @@ class Loading:
 
     def __init__(self, metrics: WorkerMetrics) -> None:
         table: Any = FakeTable([])
-        delivery = Delivery(None, "test", 1, DEADLINE_SECONDS, metrics)
+        nothing: Any = None
+        delivery = Delivery(nothing, "test", 1, DEADLINE_SECONDS, metrics)
         self.load = Load(delivery, table)
         self.prefixes = Prefixes(delivery, table, self.load)
 

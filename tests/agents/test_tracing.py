@@ -21,7 +21,7 @@ from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics
 from pipeline.spans import Spans
 from schemas import topics
-from tests.agents.test_delivery import BATCH, App, raising
+from tests.agents.test_delivery import BATCH, App, Producer, raising
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACED = (("traceparent", f"00-{TRACE}-{CALLER}-01".encode()), ("tracestate", b"vendor=opaque"))
@@ -31,11 +31,12 @@ class Traced:
     """A delivery whose spans stay in memory."""
 
     def __init__(self, metrics: WorkerMetrics) -> None:
-        self.app, self._exporter, self.handoffs = App(), InMemorySpanExporter(), dict[topics.Topic, Handoff]()
+        self.producer, self._exporter = Producer(), InMemorySpanExporter()
+        self.handoffs: dict[topics.Topic, Handoff] = {}
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         spans = Spans(provider, "1")
-        self.delivery = Delivery(self.app, "test", 8, 60, metrics, handoffs=self.handoffs, tracing=spans)
+        self.delivery = Delivery(self.producer, "test", 8, 60, metrics, handoffs=self.handoffs, tracing=spans)
 
     def spans(self) -> Sequence[ReadableSpan]:
         """Those that have ended, in this order."""
@@ -43,7 +44,7 @@ class Traced:
 
     def sent(self) -> list[tuple[str, dict[str, bytes]]]:
         """Topic and headers of each message."""
-        return [(message[0], dict(message[-1])) for message in self.app.producer.sent]
+        return [(message[0], dict(message[-1])) for message in self.producer.sent]
 
     async def forward(self, record: Record) -> None:
         """A step that sends one message of a batch on."""
@@ -100,11 +101,11 @@ async def test_what_is_handed_over_carries_it_too(traced: Traced) -> None:
     async def store(_: Record) -> None:
         """Nothing to do."""
 
-    traced.handoffs[topics.NUMBERS] = handoff_to(traced.app, traced.delivery, "store", store)
-    traced.app.producer.at_once = False
+    traced.handoffs[topics.NUMBERS] = handoff_to(App(), traced.delivery, "store", store)
+    traced.producer.at_once = False
     enriching = asyncio.create_task(traced.delivery.process("enrich", traced.forward, record()))
-    await traced.app.producer.arrived.acquire()
-    traced.app.producer.acknowledgements[0].set_result(SimpleNamespace(offset=17))
+    await traced.producer.arrived.acquire()
+    traced.producer.acknowledgements[0].set_result(SimpleNamespace(offset=17))
     await enriching
     await traced.handoffs[topics.NUMBERS].settled()
 
@@ -121,7 +122,7 @@ async def test_a_record_again_is_another_span_of_the_same_trace(traced: Traced) 
         await traced.delivery.process("enrich", traced.forward, record())
 
     assert [ids(span)[::2] for span in traced.spans()] == [(TRACE, CALLER)] * 2
-    first, second = (message[:-1] for message in traced.app.producer.sent)
+    first, second = (message[:-1] for message in traced.producer.sent)
     assert first == second
 
 
@@ -145,7 +146,7 @@ async def test_a_failure_tells_its_reason_and_the_task_hears_of_it_in_the_trace(
     letter, told = traced.sent()
     assert letter[0] == "test.deadletters"
     assert letter[1]["traceparent"] == dict(TRACED)["traceparent"]
-    assert list(traced.app.producer.sent[0][-1])[: len(BATCH) + 2] == [*BATCH, *TRACED]
+    assert list(traced.producer.sent[0][-1])[: len(BATCH) + 2] == [*BATCH, *TRACED]
     assert told[1]["traceparent"] == f"00-{TRACE}-{ids(span)[1]}-01".encode()
 
 
@@ -162,14 +163,14 @@ async def test_the_log_says_the_trace(traced: Traced) -> None:
 
 async def test_off_nothing_is_read_or_written(metrics: WorkerMetrics) -> None:
     """A header of the record is left where it is."""
-    app = App()
-    delivery = Delivery(app, "test", 8, 60, metrics)
+    producer = Producer()
+    delivery = Delivery(producer, "test", 8, 60, metrics)
 
     async def step(_: Record) -> None:
         await delivery.send(Outgoing(topics.NUMBERS, b"212", b"value", "212", BATCH))
 
     await delivery.process("enrich", step, record())
-    ((*_, headers),) = app.producer.sent
+    ((*_, headers),) = producer.sent
     assert headers == list(BATCH)
 
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -232,7 +233,8 @@ def test_views() -> None:
 
 def test_headers_of_dead_letters() -> None:
     """Each is named."""
-    delivery = Delivery(None, "n", 1, 1, WorkerMetrics(CollectorRegistry()))
+    nothing: Any = None
+    delivery = Delivery(nothing, "n", 1, 1, WorkerMetrics(CollectorRegistry()))
     letter = delivery.dead_letter("store", Record("n.numbers", 0, 0, 0, b"", b"", ()), StepFailed("x"))
     text = CONTRACT.section("Dead letters")
     for name, _ in letter.headers:

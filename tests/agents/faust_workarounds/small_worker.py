@@ -29,10 +29,14 @@ from pipeline.settings import Settings
 from schemas import topics
 
 
-class WithoutF6(faust_workarounds.Table):
-    """Takes the offset of its own record for "everything below is here", as Faust does."""
-
-    _on_changelog_sent = faust.Table._on_changelog_sent
+def table_without(without: set[str]) -> type[faust_workarounds.Table]:
+    """Ours, but for what it is to do as Faust does."""
+    class_: dict[str, Any] = {}
+    if "f2" in without:  # sends by the producer of all, through its buffer
+        class_["send_changelog"] = faust.Table.send_changelog
+    if "f6" in without:  # takes the offset of its own record for "everything below is here"
+        class_["_on_changelog_sent"] = faust.Table._on_changelog_sent
+    return type("Table", (faust_workarounds.Table,), class_)
 
 
 class Step:
@@ -103,11 +107,10 @@ def main(configuration: dict[str, Any]) -> None:
     if "web" in without:
         app.conf.web_enabled, app.conf.web_port = True, configuration["web_port"]
         app.conf.web_bind = "127.0.0.1"
-    delivery = Delivery(app, settings.namespace, 1, 20, metrics)
-    kind = WithoutF6 if "f6" in without else faust_workarounds.Table
     producer = StepProducer(settings.kafka_bootstrap_servers, "table-tasks", {})
+    delivery = Delivery(producer, settings.namespace, 1, 20, metrics)
     table = app.tables.add(
-        kind(
+        table_without(without)(
             app,
             name="tasks",
             default=None,
@@ -115,7 +118,7 @@ def main(configuration: dict[str, Any]) -> None:
             key_type=bytes,
             value_type=bytes,
             options={},
-            producer=None if "f2" in without else producer,
+            producer=producer,
         )
     )
     once = settings.state_dir / "died"

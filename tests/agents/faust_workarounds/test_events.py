@@ -18,6 +18,8 @@ from schemas import topics
 from tests.agents.faust_workarounds.fakes import EVENTS, FakeConsumer, fake_app, unused
 from tests.agents.faust_workarounds.originals import faust_with
 
+NO_PRODUCER: Any = None
+
 
 async def _acked_after_raising(run: Callable[[Any], Any], app: Any) -> bool:
     """Whether Faust counts an event as done when the agent that iterates over it raises."""
@@ -59,7 +61,7 @@ async def test_f4_an_event_whose_step_raised_is_not_acked(
 
     with faust_with():
         app = fake_app()
-        register(app, Delivery(app, "test", 1, 1, metrics), topics.REQUESTS, "intake", step, "test")
+        register(app, Delivery(NO_PRODUCER, "test", 1, 1, metrics), topics.REQUESTS, "intake", step, "test")
         assert not await _acked_after_raising(app.agents["intake"].fun, app)
     assert ended == ["intake: in the step"]
 
@@ -82,6 +84,6 @@ async def test_a_registered_step_gets_bytes_and_tombstones_as_they_are(
 ) -> None:
     """Decoding is the step's own, so that a record it cannot read is its to give up."""
     app = faust.App("app", broker="kafka://127.0.0.1:1")
-    register(app, Delivery(app, "test", 1, 1, metrics), topics.REQUESTS, "intake", unused, "test")
+    register(app, Delivery(NO_PRODUCER, "test", 1, 1, metrics), topics.REQUESTS, "intake", unused, "test")
     event = await app.agents["intake"].channel.decode(_message(value), propagate=True)
     assert (event.key, event.value) == (b"\xff", value)
