@@ -81,6 +81,7 @@ class Handoff:
         """Take no more, and wait until all copies have come: a successor would do them once more."""
         self._open = False
         if self._handed:
+            self._empty.clear()  # it was empty before, between two messages
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), LEAVE_SECONDS)
 

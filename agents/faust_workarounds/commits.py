@@ -42,6 +42,9 @@ def f1_commit_only_what_is_acked() -> None:
         self._next_offset.clear()
         self._to_commit.clear()
         await seek(self)
+        for partition in self.assignment():  # what is dealt with may be told before the first record is delivered
+            if (committed := self._committed_offset[partition]) is not None:
+                self._next_offset.setdefault(partition, committed)
 
     async def on_partitions_revoked(self: Any, revoked: set[Any]) -> None:
         await revoked_(self, revoked)  # waits for what is at work, and commits it (F8)

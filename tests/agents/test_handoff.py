@@ -139,9 +139,14 @@ async def test_after_a_rebalance_nobody_reads_what_is_done(handing: Handing) -> 
     assert await handing.handoff.settled() == []
 
 
-async def test_a_worker_that_stops_waits_for_the_copies(handing: Handing) -> None:
-    """So that its successor has nothing to do again; and takes no more."""
+@pytest.mark.parametrize("before", [0, 1], ids=["the first", "a later one"])
+async def test_a_worker_that_stops_waits_for_the_copies(handing: Handing, before: int) -> None:
+    """So that its successor has nothing to do again; and takes no more. What was empty before says nothing."""
     handing.go.set()
+    for batch in range(before):
+        handing.handoff.offer(message(-1 - batch))
+        assert await handing.handoff.dealt_with(message(-1 - batch, offset=16))
+    handing.begun.clear()
     handing.handoff.offer(message(0))
     emptied = asyncio.create_task(handing.handoff.emptied())
     await asyncio.sleep(0.001)

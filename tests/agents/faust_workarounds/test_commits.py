@@ -131,6 +131,22 @@ async def test_f8_what_is_done_and_was_not_read_is_committed(unread: tuple[int, 
         assert await _committed_with_unread(*((*EVENTS, offset) for offset in unread)) == {EVENTS: committed}
 
 
+async def test_f8_so_is_what_is_done_before_anything_was_read() -> None:
+    """Partitions that came a moment ago go again, and what was made of them has been handed on already."""
+    with faust_with(F1, F8):
+        app = fake_app()
+
+        async def before_last_commit() -> list[tuple[str, int, int]]:
+            return [(*EVENTS, 5)]
+
+        app.before_last_commit = before_last_commit
+        consumer = FakeConsumer(app, {EVENTS})
+        consumer.committed[EVENTS] = 5
+        await consumer.seek_to_last_commit()
+        await consumer.on_partitions_revoked({EVENTS})
+        assert consumer.committed == {EVENTS: 6}
+
+
 async def _committed_at_last() -> dict[Any, int]:
     """A record is acked while a commit is under way; then comes the last commit."""
     consumer = FakeConsumer(fake_app(), {EVENTS})
