@@ -199,6 +199,7 @@ def _build_app(settings: Settings, partitions: int, metrics: WorkerMetrics) -> A
         topic_disable_leader=True,
         table_standby_replicas=0,
         web_enabled=False,
+        HttpClient=object,  # none is used, and Faust would import its own: F16
         agent_supervisor=mode.CrashingSupervisor,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=0.5,

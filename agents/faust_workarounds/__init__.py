@@ -34,15 +34,20 @@ from agents.faust_workarounds.membership import (
 )
 from agents.faust_workarounds.one_loop import f18_consume_in_the_loop_of_the_steps, f18_fetch_after_the_steps
 from agents.faust_workarounds.producer import producer_is_idempotent
-from agents.faust_workarounds.recovery import f3_seek_before_resuming
+from agents.faust_workarounds.recovery import (
+    f3_seek_before_resuming,
+    f20_deliver_what_is_active_now,
+    f20_pause_in_the_client_too,
+)
 from agents.faust_workarounds.table import Table
 
 __all__ = ["PATCHES", "App", "Monitor", "Table", "install"]
 
-# in this order: F14 wraps what F3 has put in place
+# in this order: F14 wraps what F3 has put in place, and F3 what F20 has
 PATCHES: tuple[Callable[[], None], ...] = (
     producer_is_idempotent,
     f1_commit_only_what_is_acked,
+    f20_deliver_what_is_active_now,
     f3_fetch_only_active_partitions,
     f3_seek_before_resuming,
     f7_end_when_records_are_gone,
@@ -61,6 +66,7 @@ PATCHES: tuple[Callable[[], None], ...] = (
     f18_consume_in_the_loop_of_the_steps,
     f18_fetch_after_the_steps,
     f19_fetch_what_has_changed,
+    f20_pause_in_the_client_too,
 )
 
 

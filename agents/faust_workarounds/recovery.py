@@ -1,8 +1,12 @@
-"""How the recovery of the tables ends: the second half of F3, and changelogs that nobody reads any more."""
+"""What is read while the tables are recovered, and how that ends: the second half of F3, and F20."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from faust.tables.recovery import Recovery
+from faust.transport.drivers import aiokafka as driver
+
+RECOVERY_WAIT_MS, WAIT_MS = 20, 1500  # for a first record, by a fetch; the latter is Faust's own
 
 
 def f3_seek_before_resuming() -> None:
@@ -19,11 +23,9 @@ def f3_seek_before_resuming() -> None:
             return
         if assignment:
             await self._wait(consumer.seek_to_last_commit(), timeout=app.conf.broker_request_timeout)
-        changelogs = {partition for partition in assignment if self._is_changelog_tp(partition)}
-        await pause_changelogs(consumer, changelogs - self.standby_tps)
         self.completed.set()
         app.flow_control.resume()
-        consumer.resume_partitions(assignment - changelogs)
+        consumer.resume_partitions({one for one in assignment if not self._is_changelog_tp(one)})
         consumer.resume_flow()
         await app._fetcher.maybe_start()
         self.tables.on_actives_ready()
@@ -35,17 +37,57 @@ def f3_seek_before_resuming() -> None:
     Recovery.on_recovery_completed = on_recovery_completed
 
 
-async def pause_changelogs(consumer: Any, changelogs: set[Any]) -> None:
-    """Stop fetching our own changelogs after recovery.
+def f20_pause_in_the_client_too() -> None:
+    """F20: a partition that Faust has paused is fetched all the same, and what came of it is not drained.
 
-    Faust only ignores them: aiokafka fetches what we just wrote, nobody drains it, and every such record holds
-    back all fetches from that broker for the prefetch backoff of 0.1 s. A rebalance makes new partition
-    states, so recovery starts unpaused.
+    While the tables are recovered these are the streams: what nobody drains holds back every fetch for 0.1 s, and
+    then comes a fetch of what has no new record, which the broker answers after 1.5 s; until then nothing else is
+    fetched. Afterwards they are the worker's own changelogs.
     """
+    assigned_, pause, resume = (
+        driver.Consumer.on_partitions_assigned,
+        driver.Consumer.pause_partitions,
+        driver.Consumer.resume_partitions,
+    )
 
-    async def pause() -> None:
-        inner = consumer._thread._ensure_consumer()
-        inner.pause(*(partition for partition in inner.assignment() if partition in changelogs))
+    async def on_partitions_assigned(self: Any, assigned: set[Any], generation_id: int = 0) -> None:
+        self.pause_partitions(assigned)  # as the application does, but before the first fetch
+        await assigned_(self, assigned, generation_id)
 
-    if changelogs:
-        await consumer._thread.call_thread(pause)
+    def pause_partitions(self: Any, partitions: Iterable[Any]) -> None:
+        wanted = set(partitions)
+        pause(self, wanted)
+        client = self._thread._ensure_consumer()
+        client.pause(*(one for one in client.assignment() if one in wanted))
+
+    def resume_partitions(self: Any, partitions: Iterable[Any]) -> None:
+        wanted = set(partitions)
+        resume(self, wanted)
+        client = self._thread._ensure_consumer()
+        client._fetcher._fetch_max_wait_ms = RECOVERY_WAIT_MS if self.app.in_recovery else WAIT_MS
+        client.resume(*(one for one in client.assignment() if one in wanted))
+
+    driver.Consumer.on_partitions_assigned = on_partitions_assigned
+    driver.Consumer.pause_partitions = pause_partitions
+    driver.Consumer.resume_partitions = resume_partitions
+
+
+def f20_deliver_what_is_active_now() -> None:
+    """F20, second half: a fetch that waits keeps to the partitions that were active when it began, those of the
+    changelogs; what comes of the streams after the recovery is not delivered for up to a second."""
+    fetch = driver.AIOKafkaConsumerThread._fetch_records
+
+    async def _fetch_records(self: Any, consumer: Any, active: Any, *args: Any, **kwargs: Any) -> Any:
+        return await fetch(self, consumer, active and _ActiveNow(self.consumer), *args, **kwargs)
+
+    driver.AIOKafkaConsumerThread._fetch_records = _fetch_records
+
+
+class _ActiveNow:
+    """The set of the consumer, true though it may be empty meanwhile: aiokafka takes that for "all" (F3)."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+
+    def __contains__(self, partition: Any) -> bool:
+        return partition in self._consumer._active_partitions

@@ -20,7 +20,6 @@ from prometheus_client import CollectorRegistry
 from agents import faust_workarounds
 from agents.app import _build_app
 from agents.delivery import Delivery
-from agents.faust_workarounds import recovery
 from agents.producers import StepProducer
 from agents.records import Record
 from agents.registration import register
@@ -97,8 +96,6 @@ def main(configuration: dict[str, Any]) -> None:
     faust_workarounds.PATCHES = tuple(
         patch for patch in faust_workarounds.PATCHES if patch.__name__.partition("_")[0] not in without
     )
-    if "pause" in without:
-        recovery.pause_changelogs = lambda consumer, changelogs: asyncio.sleep(0)
     faust_workarounds.install()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -28,7 +28,7 @@ from confluent_kafka.admin import (
 from schemas import topics
 from tests.embedded.processes import listeners
 
-WORKAROUNDS = frozenset({"f2", "f6", "f7", "f18", "pause", "web"})
+WORKAROUNDS = frozenset({"f2", "f6", "f7", "f18", "f20", "web"})
 PATIENCE_SECONDS = 60.0
 
 

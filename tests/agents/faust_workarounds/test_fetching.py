@@ -1,4 +1,4 @@
-"""What is fetched (F3, first half), and put back (F14)."""
+"""What is fetched (F3, first half, and F20), and put back (F14)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
 from agents.faust_workarounds.fetching import f3_fetch_only_active_partitions, f14_take_back_what_nobody_waits_for
+from agents.faust_workarounds.recovery import f20_deliver_what_is_active_now, f20_pause_in_the_client_too
 from embedded import Kafka
 from numberline.setup.topics import create_topics
 from schemas import topics
@@ -92,6 +93,84 @@ async def test_f3_a_fetch_keeps_to_the_set_that_it_began_with(two_topics: Any) -
     """It has a snapshot."""
     with faust_with(f3_fetch_only_active_partitions):
         assert await _fetched_while_cleared(two_topics) == [two_topics[2][0]]
+
+
+class FaustConsumer:
+    """What Faust's consumer knows of its partitions, around a client on the real broker."""
+
+    def __init__(self, client: Any, active: set[TopicPartition], in_recovery: bool) -> None:
+        self._active_partitions, self._paused_partitions = active, set[TopicPartition]()
+        self._thread = SimpleNamespace(_ensure_consumer=lambda: client)
+        self.app = SimpleNamespace(in_recovery=in_recovery)
+
+    def _get_active_partitions(self) -> set[TopicPartition]:
+        return self._active_partitions
+
+
+async def _undrained_when_paused(two_topics: Any) -> bool:
+    """Whether a record of a paused partition is fetched, when a later one of another partition is there."""
+    client, producer, (active, paused) = two_topics
+    driver.Consumer.pause_partitions(FaustConsumer(client, {active, paused}, in_recovery=True), {paused})
+    await producer.send_and_wait(paused.topic, b"record", partition=0)
+    await producer.send_and_wait(active.topic, b"record", partition=0)
+    await _buffered(client, active)
+    return paused in client._fetcher._records
+
+
+async def test_f20_fausts_own_code_fetches_what_is_paused(two_topics: Any) -> None:
+    """It is never drained, and holds back what comes after it."""
+    with faust_with():
+        assert await _undrained_when_paused(two_topics)
+
+
+async def test_f20_what_is_paused_is_not_fetched(two_topics: Any) -> None:
+    """Faust and its client agree."""
+    with faust_with(f20_pause_in_the_client_too):
+        assert not await _undrained_when_paused(two_topics)
+
+
+async def test_f20_what_is_resumed_is_fetched_and_waited_for_as_ever(two_topics: Any) -> None:
+    """But while tables are recovered no fetch waits for long: what it waits for is not what is wanted next."""
+    client, producer, (active, paused) = two_topics
+    with faust_with(f20_pause_in_the_client_too):
+        waits = []
+        for in_recovery in (True, False):
+            consumer = FaustConsumer(client, {active, paused}, in_recovery)
+            driver.Consumer.pause_partitions(consumer, {paused})
+            driver.Consumer.resume_partitions(consumer, {paused})
+            waits.append(client._fetcher._fetch_max_wait_ms)
+    assert waits == [20, 1500]
+    await producer.send_and_wait(paused.topic, b"record", partition=0)
+    await _buffered(client, paused)
+
+
+async def _fetched_after_the_recovery(two_topics: Any) -> list[TopicPartition]:
+    """A fetch waits for the one partition, then the other is active; a record of each comes, of that one first."""
+    client, producer, (changelog, stream) = two_topics
+    consumer = SimpleNamespace(flow_active=True, _active_partitions={changelog})
+    fetching = asyncio.create_task(
+        driver.AIOKafkaConsumerThread._fetch_records(
+            SimpleNamespace(consumer=consumer), client, frozenset({changelog}), timeout=20
+        )
+    )
+    await asyncio.sleep(0)
+    consumer._active_partitions = {stream}
+    await producer.send_and_wait(stream.topic, b"record", partition=0)
+    await asyncio.wait([fetching, asyncio.create_task(_buffered(client, stream))], return_when="FIRST_COMPLETED")
+    await producer.send_and_wait(changelog.topic, b"record", partition=0)
+    return sorted(await fetching)
+
+
+async def test_f20_fausts_own_code_waits_for_what_was_active(two_topics: Any) -> None:
+    """What is active by then lies there meanwhile."""
+    with faust_with():
+        assert await _fetched_after_the_recovery(two_topics) == [two_topics[2][0]]
+
+
+async def test_f20_what_is_active_now_is_delivered(two_topics: Any) -> None:
+    """Though the fetch began before."""
+    with faust_with(f20_deliver_what_is_active_now):
+        assert await _fetched_after_the_recovery(two_topics) == [two_topics[2][1]]
 
 
 @pytest.fixture

@@ -7,11 +7,25 @@ import pytest
 
 LARGE = ("aiohttp", "croniter", "yaml", "alembic", "cryptography", "httpx", "jwt", "opentelemetry", "phonenumbers")
 WORKER = "import numberline.cli, numberline.cli.processes, agents.run, numberline.setup.newest, numberline.tracing"
+BUILT = """
+from agents.app import _build_app
+from agents.faust_workarounds import install
+from pipeline.metrics import WorkerMetrics
+from pipeline.settings import Settings
+from prometheus_client import CollectorRegistry
+install()
+app = _build_app(
+    Settings(kafka_bootstrap_servers="127.0.0.1:1", database_url="postgresql://127.0.0.1"),
+    1,
+    WorkerMetrics(CollectorRegistry()),
+)
+app.tables, app.conf.HttpClient
+"""
 
 
 def imported_by(program: str, *names: str) -> list[str]:
     """Those of these modules that are there when the program has run."""
-    ask = f"import sys; {program}; print(*(name for name in {names!r} if name in sys.modules))"
+    ask = f"import sys\n{program}\nprint(*(name for name in {names!r} if name in sys.modules))"
     ran = subprocess.run([sys.executable, "-c", ask], stdout=subprocess.PIPE, text=True, check=True)
     return ran.stdout.split()
 
@@ -27,6 +41,11 @@ def test_f16_a_worker_that_starts_imports_nothing_large_that_it_does_not_use() -
         "faust.app.base",
         "mode.services",
     ]
+
+
+def test_f16_nor_does_one_whose_application_is_made() -> None:
+    """Faust looks up the classes that its settings name when it first needs one of them."""
+    assert imported_by(BUILT, "faust.tables.manager", "aiohttp") == ["faust.tables.manager"]
 
 
 @pytest.mark.parametrize("name", ["aiohttp.ClientSession", "croniter.croniter.get_next", "yaml.safe_load"])

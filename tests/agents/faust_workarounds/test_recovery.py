@@ -1,8 +1,5 @@
 """The order of seeking and resuming when recovery is done (F3, second half)."""
 
-from types import SimpleNamespace
-from typing import Any
-
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
@@ -19,8 +16,6 @@ async def _active_during_the_seek() -> tuple[set[TP], set[TP]]:
     consumer = FakeConsumer(app, {EVENTS, CHANGELOG})
     consumer.on_seek = lambda: during.append(set(consumer._get_active_partitions()))
     consumer.pause_partitions({EVENTS, CHANGELOG})
-    paused: list[set[TP]] = []
-    consumer._thread = FakeThread({EVENTS, CHANGELOG}, paused)
     app.consumer = consumer
     app.tables._changelogs[CHANGELOG.topic] = None
     app._fetcher.maybe_start = consumer._nothing
@@ -29,20 +24,6 @@ async def _active_during_the_seek() -> tuple[set[TP], set[TP]]:
     await recovery.on_recovery_completed(1)
     assert recovery.completed.is_set()
     return during[0], set(consumer._get_active_partitions())
-
-
-class FakeThread:
-    """The consumer's thread, in this one."""
-
-    def __init__(self, assigned: set[TP], paused: list[set[TP]]) -> None:
-        self._assigned, self._paused = assigned, paused
-
-    def _ensure_consumer(self) -> Any:
-        return SimpleNamespace(assignment=lambda: self._assigned, pause=lambda *tps: self._paused.append(set(tps)))
-
-    async def call_thread(self, function: Any) -> None:
-        """At once."""
-        await function()
 
 
 async def test_f3_fausts_own_code_resumes_before_it_seeks() -> None:

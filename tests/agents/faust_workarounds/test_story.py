@@ -52,7 +52,7 @@ def test_f6_a_successors_record_is_not_skipped(stories: tuple[Story, Story]) -> 
     assert ours.keys == ["foreign", "ours-1", "ours-2"]
 
 
-def test_own_changelogs_are_paused_after_recovery(stories: tuple[Story, Story]) -> None:
+def test_f20_own_changelogs_are_paused_after_recovery(stories: tuple[Story, Story]) -> None:
     """Faust fetches what the worker itself wrote, and nobody drains it."""
     own, ours = stories
     assert own.look["undrained"] == ["story-own-tasks-changelog"]
