@@ -20,7 +20,7 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock requirements-uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import agents.run, gateway.main, numberline.cli'
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import agents.run, gateway.main, numberline.tracing, numberline.up, numberline.cli.processes'
 	@touch $(READY)
 
 run: $(READY)  ## the main job: servers, worker, gateway and 10,000 numbers for user demo
