@@ -177,6 +177,26 @@ def test_servers_are_the_same_as_in_the_small_cluster() -> None:
             assert container.get("command", container.get("args")) == service["command"]
 
 
+def test_buffers_are_a_quarter_of_the_memory() -> None:
+    """Of PostgreSQL, in compose and in both clusters: the rest is for its sessions and the cache of files."""
+    service, (cluster,) = SERVICES["postgres"], of_kind("complete", "Cluster")
+    (small,) = [one for one in of_kind("small", "StatefulSet") if one["metadata"]["name"] == "postgres"]
+    (container,) = containers(small)
+    (told,) = [word for word in service["command"] if word.startswith("shared_buffers=")]
+    assert told in container["args"]
+    limits = [service["deploy"]["resources"]["limits"], container["resources"]["limits"]]
+    assert {mebibytes(one["memory"]) for one in limits} == {4 * mebibytes(told.partition("=")[2])}
+    complete = cluster["spec"]
+    buffers = complete["postgresql"]["parameters"]["shared_buffers"]
+    assert mebibytes(complete["resources"]["limits"]["memory"]) == 4 * mebibytes(buffers)
+
+
+def mebibytes(size: str) -> int:
+    """Of a size such as 256MB, 1G or 4Gi."""
+    number, unit = re.fullmatch(r"(\d+)([MG])[Bi]?", size).groups()  # type: ignore[union-attr]
+    return int(number) * {"M": 1, "G": 1024}[unit]
+
+
 def test_broker_settings_fit_the_topics() -> None:
     """Positions outlive every topic, and no topic takes more than the broker."""
     lines = (ROOT / "deploy" / "kafka" / "server.properties").read_text().splitlines()
