@@ -220,6 +220,15 @@ def small_installation(kafka_server: Kafka, postgres_server: Postgres, tmp_path:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_installation(
+    kafka_server: Kafka, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """The same for all tests of a file, in turn."""
+    with make_small_installation(kafka_server, postgres_server, tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
 @contextlib.contextmanager
 def make_small_installation(
     kafka: Kafka, postgres: Postgres, directory: Path, rows: Iterable[PrefixRow] = ()

@@ -30,51 +30,51 @@ def skip_everything(installation: Installation) -> None:
     group.close()
 
 
-def test_what_was_lost_of_a_task_comes_again_with_a_redrive(small_installation: Installation) -> None:
+def test_what_was_lost_of_a_task_comes_again_with_a_redrive(shared_installation: Installation) -> None:
     """All in flight is lost in the middle; redriven, the task ends with exactly its quantity."""
-    body = small_installation.request("lost", quantity=2_500, area_codes=["201"], batch_size=100)
+    body = shared_installation.request("lost", quantity=2_500, area_codes=["201"], batch_size=100)
     task = task_id("lost", body["request_id"])
-    with small_installation.worker("w1", NUMBERLINE_WINDOW="2") as worker:
-        small_installation.produce(json.dumps(body).encode())
-        wait_until(lambda: small_installation.rows(ROWS, task)[0][0] > 0, 60, "first rows")
+    with shared_installation.worker("w1", NUMBERLINE_WINDOW="2") as worker:
+        shared_installation.produce(json.dumps(body).encode())
+        wait_until(lambda: shared_installation.rows(ROWS, task)[0][0] > 0, 60, "first rows")
         assert worker.stop() == 0
-    assert small_installation.rows(ROWS, task)[0][0] < 2_500
-    skip_everything(small_installation)
-    with small_installation.worker("w1"):
-        assert small_installation.rows(TASK, task)[0][0] == "running"
-        done = small_installation.run("redrive", task)
+    assert shared_installation.rows(ROWS, task)[0][0] < 2_500
+    skip_everything(shared_installation)
+    with shared_installation.worker("w1"):
+        assert shared_installation.rows(TASK, task)[0][0] == "running"
+        done = shared_installation.run("redrive", task)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith(f"1 redriven\n{task} moves: ")
-        wait_until(lambda: small_installation.rows(TASK, task) == [("completed", 2_500)], 60, "end of the task")
-        again = small_installation.run("redrive", task)
+        wait_until(lambda: shared_installation.rows(TASK, task) == [("completed", 2_500)], 60, "end of the task")
+        again = shared_installation.run("redrive", task)
         assert (again.returncode, again.stdout) == (
             0,
             f"{task} is completed: nothing of it is in flight\n0 redriven\n",
         )
-    assert small_installation.rows(ROWS, task) == [(2_500, 2_500)]
-    assert [one for one in small_installation.audited() if one[0] == "redrive"] == [("redrive", task, "done")]
-    assert small_installation.records("deadletters") == []
+    assert shared_installation.rows(ROWS, task) == [(2_500, 2_500)]
+    assert [one for one in shared_installation.audited() if one[0] == "redrive"] == [("redrive", task, "done")]
+    assert shared_installation.records("deadletters") == []
 
 
-def test_a_redrive_needs_tasks_that_are_known(small_installation: Installation) -> None:
+def test_a_redrive_needs_tasks_that_are_known(shared_installation: Installation) -> None:
     """Exit 2, before anything is sent."""
-    done = small_installation.run("redrive")
+    done = shared_installation.run("redrive")
     assert done.returncode == 2
     assert "name tasks, or say --active for all that have not ended" in done.stderr
-    done = small_installation.run("redrive", "00000000-0000-0000-0000-000000000000")
+    done = shared_installation.run("redrive", "00000000-0000-0000-0000-000000000000")
     assert done.returncode == 2
     assert "no task 00000000-0000-0000-0000-000000000000 is known: `numberline tasks` lists them" in done.stderr
 
 
-def test_another_users_task_cannot_be_cancelled(small_installation: Installation) -> None:
+def test_another_users_task_cannot_be_cancelled(shared_installation: Installation) -> None:
     """It is unknown to whoever asks, and goes on to its end; its own user's second cancel is answered too."""
-    body = small_installation.request("owner", quantity=1_000, area_codes=["201"], batch_size=100)
+    body = shared_installation.request("owner", quantity=1_000, area_codes=["202"], batch_size=100)
     task = task_id("owner", body["request_id"])
-    with small_installation.worker("w1"):
-        small_installation.produce(json.dumps(body).encode())
+    with shared_installation.worker("w1"):
+        shared_installation.produce(json.dumps(body).encode())
         cancel = {"type": "cancel", "user_id": "other", "request_id": "c1", "task_id": task}
-        answer = small_installation.ending(cancel)
+        answer = shared_installation.ending(cancel)
         assert (answer["type"], answer["code"]) == ("error", "unknown_task")
-        wait_until(lambda: small_installation.rows(TASK, task) == [("completed", 1_000)], 60, "end of the task")
-        answer = small_installation.ending(cancel | {"user_id": "owner"})
+        wait_until(lambda: shared_installation.rows(TASK, task) == [("completed", 1_000)], 60, "end of the task")
+        answer = shared_installation.ending(cancel | {"user_id": "owner"})
         assert (answer["code"], answer["message"]) == ("task_ended", "the task is completed already")

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,12 +144,15 @@ def test_a_wrong_setting_names_its_variable(installation: Installation) -> None:
     assert "hunter2" not in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(installation: Installation, command: str) -> None:
-    """`--help` says what it does."""
-    done = installation.run(command, "--help")
-    assert done.returncode == 0
-    assert "Usage: numberline" in done.stdout or f"Usage: python -m numberline {command}" in done.stdout
+def test_every_command_has_help(installation: Installation) -> None:
+    """`--help` says what it does, by itself: a process each, as many at once as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        helps = dict(
+            zip(COMMANDS, pool.map(lambda command: installation.run(command, "--help"), COMMANDS), strict=True)
+        )
+    for command, done in helps.items():
+        assert done.returncode == 0, done.stderr
+        assert f"Usage: python -m numberline {command}" in done.stdout
 
 
 def test_settings_lists_every_variable(installation: Installation) -> None:

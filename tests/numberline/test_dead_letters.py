@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from embedded import Kafka, Postgres
 from schemas.identity import task_id
-from tests.fix_installation import Installation, make_small_installation
+from tests.fix_installation import Installation
 from tests.processes import Process, wait_until
 
 USER = "dora"
@@ -25,12 +24,9 @@ def letters(installation: Installation, *options: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def installation(
-    kafka_server: Kafka, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+def installation(shared_installation: Installation) -> Installation:
     """One for this module, so that its letters are nobody else's."""
-    with make_small_installation(kafka_server, postgres_server, tmp_path_factory.mktemp("letters")) as made:
-        yield made
+    return shared_installation
 
 
 @pytest.fixture(scope="module")

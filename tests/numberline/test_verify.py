@@ -43,41 +43,41 @@ def test_what_needs_a_server_that_is_away_is_not_tried(installation: Installatio
     assert "skipped generation     needs ledger, worker, gateway" in lines
 
 
-def test_a_system_without_workers_says_how_to_start_one(small_installation: Installation) -> None:
+def test_a_system_without_workers_says_how_to_start_one(shared_installation: Installation) -> None:
     """All else works, and nothing is asked of nobody; exit 1, for programs as well."""
-    done = small_installation.run("verify", "--json")
+    done = shared_installation.run("verify", "--json")
     told = {one["check"]: one for one in json.loads(done.stdout)["checks"]}
     assert (done.returncode, json.loads(done.stdout)["works"]) == (1, False)
-    group = small_installation.settings.namespace
+    group = shared_installation.settings.namespace
     assert told["worker"]["found"] == f"none is running: the consumer group {group} has no members"
     assert told["worker"]["remedy"].startswith("Start one with `numberline worker` in the same environment")
     assert [name for name, one in told.items() if one["status"] == "fails"] == ["worker"]
     assert told["generation"]["found"] == "needs worker"
 
 
-def test_another_secret_than_the_gateways_is_told(small_installation: Installation) -> None:
+def test_another_secret_than_the_gateways_is_told(shared_installation: Installation) -> None:
     """What is wrong is the secret, and not the gateway; without any, the variable is named."""
     secret = {"NUMBERLINE_AUTH_SECRET": "another secret than that of the gateway"}
-    with small_installation.worker("checked"):
-        done = small_installation.run("verify", **secret)
+    with shared_installation.worker("checked"):
+        done = shared_installation.run("verify", **secret)
     assert done.returncode == 1
     assert "works   gateway" in done.stdout
     assert "it closes with 4401: the token is not valid: Signature verification failed" in done.stdout
     assert "NUMBERLINE_AUTH_SECRET must be the gateway's own" in done.stdout
 
 
-def test_a_gateway_that_is_away_is_told_with_its_variable(small_installation: Installation) -> None:
+def test_a_gateway_that_is_away_is_told_with_its_variable(shared_installation: Installation) -> None:
     """By where it was looked for."""
-    done = small_installation.run("verify", NUMBERLINE_GATEWAY_PORT="1")
+    done = shared_installation.run("verify", NUMBERLINE_GATEWAY_PORT="1")
     assert done.returncode == 1
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("fails   gateway")]
     assert "http://127.0.0.1:1/readyz cannot be reached" in line
     assert "NUMBERLINE_GATEWAY_PORT" in done.stdout
 
 
-async def test_what_is_wrong_with_topics_and_tables_is_told(small_installation: Installation) -> None:
+async def test_what_is_wrong_with_topics_and_tables_is_told(shared_installation: Installation) -> None:
     """A setting that somebody changed, which init sets back; an upgrade without init; no worker."""
-    settings = small_installation.settings
+    settings = shared_installation.settings
     name = f"{settings.namespace}.batches"
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
     await admin.start()

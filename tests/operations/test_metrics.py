@@ -1,4 +1,7 @@
-"""The metrics of running processes: all of them, clean, and saying what happened."""
+"""The metrics of running processes: all of them, clean, and saying what happened.
+
+The tests share an installation; the first looks at a gateway that has seen nothing else.
+"""
 
 import urllib.error
 import urllib.request
@@ -27,9 +30,32 @@ def samples(port: int) -> Samples:
     return found
 
 
-def test_metrics_say_what_happened(small_installation: Installation) -> None:
+def test_no_client_makes_a_series(shared_installation: Installation) -> None:
+    """By a method or a path that is none: all of them are one."""
+    made = shared_installation
+    for number in range(5):
+        call = urllib.request.Request(
+            f"http://127.0.0.1:{made.settings.http_port}/nowhere-{number}", method=f"NONE{number}"
+        )
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(call, timeout=20)
+    counted = samples(made.running["gateway"].metrics_port)["numberline_http_requests_total"]
+    assert counted == {("other", "other", "404"): 5}
+
+
+def test_lag_is_seen_without_a_worker(shared_installation: Installation) -> None:
+    """What waits for workers that are not there: the gateway tells, for the broker knows what is committed."""
+    made = shared_installation
+    gateway = made.running["gateway"]
+    made.produce(b"{")
+    wait_until(lambda: samples(gateway.metrics_port).get(LAG, {}).get(("requests",)) == 1, 30, "lag")
+    seconds = "numberline_consumer_lag_seconds"
+    wait_until(lambda: samples(gateway.metrics_port)[seconds][("requests",)] > 0, 30, "seconds of lag")
+
+
+def test_metrics_say_what_happened(shared_installation: Installation) -> None:
     """A generation, a validation and a broken request, as worker and gateway tell of them; promtool is content."""
-    made = small_installation
+    made = shared_installation
     gateway = made.running["gateway"]
     with made.worker() as worker:
         generation = made.request("ann", area_code="201", quantity=500, batch_size=100)
@@ -91,26 +117,3 @@ def _both_say(said: Samples, process: str) -> None:
     assert said["numberline_prefix_data_version"] == {(): 1}
     assert said["numberline_prefix_data_imported_timestamp_seconds"][()] > 1_700_000_000
     assert said["process_start_time_seconds"]
-
-
-def test_lag_is_seen_without_a_worker(small_installation: Installation) -> None:
-    """What waits for workers that are not there: the gateway tells, for the broker knows what is committed."""
-    made = small_installation
-    gateway = made.running["gateway"]
-    made.produce(b"{")
-    wait_until(lambda: samples(gateway.metrics_port).get(LAG, {}).get(("requests",)) == 1, 30, "lag")
-    seconds = "numberline_consumer_lag_seconds"
-    wait_until(lambda: samples(gateway.metrics_port)[seconds][("requests",)] > 0, 30, "seconds of lag")
-
-
-def test_no_client_makes_a_series(small_installation: Installation) -> None:
-    """By a method or a path that is none: all of them are one."""
-    made = small_installation
-    for number in range(5):
-        call = urllib.request.Request(
-            f"http://127.0.0.1:{made.settings.http_port}/nowhere-{number}", method=f"NONE{number}"
-        )
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(call, timeout=20)
-    counted = samples(made.running["gateway"].metrics_port)["numberline_http_requests_total"]
-    assert counted == {("other", "other", "404"): 5}
