@@ -27,7 +27,7 @@ from agents.lookups.provider import load_provider
 from agents.owned import tell_at_rebalances
 from agents.prefix_versions import Versions
 from agents.prefixes import Load, Prefixes
-from agents.producers import StepProducer
+from agents.producers import Acknowledged, StepProducer
 from agents.project import Projection
 from agents.quotas import Quotas
 from agents.readiness import KAFKA, POSTGRESQL, Readiness, ready_at_rebalances, watch
@@ -70,14 +70,16 @@ def build_worker(
     security = security_options(settings)
     limit = Limit(settings.dead_letter_limit, settings.dead_letter_seconds)
     handoffs: dict[topics.Topic, Handoff] = {}
+    loopback = faust_workarounds.Loopback(app)
 
-    def producer(name: str) -> StepProducer:
-        producers.append(StepProducer(settings.kafka_bootstrap_servers, f"{settings.worker_id}-{name}", security))
+    def producer(name: str, acknowledged: Acknowledged | None = None) -> StepProducer:
+        client_id = f"{settings.worker_id}-{name}"
+        producers.append(StepProducer(settings.kafka_bootstrap_servers, client_id, security, acknowledged))
         return producers[-1]
 
     def delivery(step: str) -> Delivery:
         return Delivery(
-            producer(step),
+            producer(step, loopback),
             settings.namespace,
             partitions,
             settings.deadline_seconds,

@@ -16,7 +16,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from agents.handoff import Handoff
+from agents.handoff import Handoff, gone
 from agents.producers import StepProducer
 from agents.records import Outgoing, Record, Step, batch_headers, task_event
 from agents.turns import SMALL_ROWS
@@ -32,9 +32,10 @@ from schemas.partitions import partition_for
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Offer = tuple[Handoff, Record, asyncio.Event | None]  # to whom, what, and what is set when that has been dealt with
 
 SMALL_BYTES = 8 * SMALL_ROWS  # of enriched columns: number and prefix id take four each
-TURNS_TO_THE_DATABASE = 10  # of the loop, from an allocation to the statement that stores it
+COPIES_WAIT_SECONDS = 0.02  # at most; a commit of the database takes a few milliseconds
 
 
 @contextlib.contextmanager
@@ -51,15 +52,18 @@ def pure(*answers: type[Exception]) -> Iterator[None]:
         raise StepFailed(repr(error)) from error
 
 
-async def _let_the_next_step_begin(messages: Sequence[Outgoing]) -> None:
+async def _let_go_first(handed_over: Sequence[asyncio.Event], messages: Sequence[Outgoing]) -> None:
     """What is handed over goes before its copy, which nobody waits for.
 
-    Large messages, so that those of the next step travel with these; small ones, so that they are with the database
-    when this worker turns to their copies.
+    Large messages, so that those of the next step travel with these; small ones, so that the rows are in the
+    database and the task knows of them when the broker and this worker turn to the copies.
     """
-    small = all(len(message.value or b"") <= SMALL_BYTES for message in messages)
-    for _ in range(TURNS_TO_THE_DATABASE if small else 1):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    if all(len(message.value or b"") <= SMALL_BYTES for message in messages):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(COPIES_WAIT_SECONDS):
+                for event in handed_over:
+                    await event.wait()
 
 
 class Delivery:
@@ -103,14 +107,15 @@ class Delivery:
         addressed = [(message, *self._address(message)) for message in self._traced(messages)]
         offered = self._handed_over(addressed)
         if any(offered):
-            await _let_the_next_step_begin(messages)
+            await _let_go_first([event for *_, event in filter(None, offered) if event is not None], messages)
         acknowledged = [
-            await self._producer.send(name, message.key, message.value, partition, None, list(message.headers))
+            await self._producer.send(name, message.key, message.value, partition, message.headers)
             for message, name, partition in addressed
         ]
+        gone()
         for one, written in zip(offered, await asyncio.gather(*acknowledged), strict=True):
             if one is not None:
-                handoff, record = one
+                handoff, record, _ = one
                 handoff.placed(record, written.offset)
 
     def _traced(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
@@ -129,14 +134,13 @@ class Delivery:
             partition_for(message.partition_key, self._partitions),
         )
 
-    def _handed_over(self, addressed: Sequence[tuple[Outgoing, str, int]]) -> list[tuple[Handoff, Record] | None]:
-        """Offer to the next step of this worker what is meant for one; to whom and as what, message by message."""
-        offered: list[tuple[Handoff, Record] | None] = []
+    def _handed_over(self, addressed: Sequence[tuple[Outgoing, str, int]]) -> list[Offer | None]:
+        """Offer to the next step of this worker what is meant for one, message by message."""
+        offered: list[Offer | None] = []
         for message, name, partition in addressed:
             if handoff := self._handoffs.get(message.topic):
                 record = Record(name, partition, -1, 0, message.key, message.value, message.headers)
-                handoff.offer(record)
-                offered.append((handoff, record))
+                offered.append((handoff, record, handoff.offer(record)))
             else:
                 offered.append(None)
         return offered

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 from agents.records import Record
@@ -24,6 +25,14 @@ LEAVE_SECONDS = 1.0  # for the copies to come when a worker stops
 Identity = tuple[bytes | None, bytes | None]
 Place = tuple[str, int, int]  # topic, partition, offset
 Attempt = Callable[[Record], Awaitable[None]]
+
+_gone: ContextVar[asyncio.Event | None] = ContextVar("_gone", default=None)
+
+
+def gone() -> None:
+    """What this step has made of a message is on its way: called for whatever is sent, handed over or not."""
+    if event := _gone.get():
+        event.set()
 
 
 def identity(record: Record) -> Identity:
@@ -44,15 +53,20 @@ class Handoff:
         self._places: dict[Identity, Place] = {}  # of the copies that have not come
         self._open, self._empty = True, asyncio.Event()
 
-    def offer(self, record: Record) -> None:
-        """Begin with a message that is being sent; its offset is not known yet."""
+    def offer(self, record: Record) -> asyncio.Event | None:
+        """Begin with a message that is being sent; its offset is not known yet.
+
+        Returns what is set once the step has sent what it makes of it, or has ended; None where it does not begin.
+        """
         one = identity(record)
         if not self._open or one in self._handed or len(self._handed) >= MOST:
-            return
-        task = asyncio.create_task(self._run(record))
+            return None
+        event = asyncio.Event()
+        task = asyncio.create_task(self._run(record, event))
         self._handed[one] = task
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return event
 
     def placed(self, record: Record, offset: int) -> None:
         """Where its copy lies, now that the broker has it."""
@@ -85,7 +99,8 @@ class Handoff:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), LEAVE_SECONDS)
 
-    async def _run(self, record: Record) -> bool:
+    async def _run(self, record: Record, event: asyncio.Event) -> bool:
+        _gone.set(event)
         try:
             await self._attempt(record)
         except RecordError as error:
@@ -95,6 +110,8 @@ class Handoff:
         except Exception as error:
             await self._failed(error)
             return False
+        finally:
+            event.set()
         return True
 
 

@@ -5,41 +5,55 @@ producer the allocation of a batch would wait for the changelog records and prog
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from pipeline.dead_letters import Headers
 from pipeline.errors import Unavailable
 from schemas.topics import MEBIBYTE
 
+Acknowledged = Callable[["ConsumerRecord[bytes, bytes]"], None]
+
+CREATE_TIME = 0  # of a record: its producer's
+
 
 class StepProducer:
-    """Started at its first message. Its retries neither reorder nor duplicate."""
+    """Started at its first message. Its retries neither reorder nor duplicate.
 
-    def __init__(self, bootstrap_servers: str, client_id: str, security: Mapping[str, Any]) -> None:
+    acknowledged: told of each record that the broker has, as a consumer would read it.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        client_id: str,
+        security: Mapping[str, Any],
+        acknowledged: Acknowledged | None = None,
+    ) -> None:
         self._bootstrap_servers, self._client_id, self._security = bootstrap_servers, client_id, security
+        self._acknowledged = acknowledged
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
     async def send(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int,
-        timestamp: None,
-        headers: list[tuple[str, bytes | None]],
+        self, topic: str, key: bytes | None, value: bytes | None, partition: int, headers: Headers = ()
     ) -> Awaitable[Any]:
         """Queue a message, after those before it; await what is returned for its acknowledgement."""
         producer = self._producer or await self._started()
         if key is None and value is None:
             key = b""  # aiokafka sends nothing without both, and the dead letter of such a record must get through
-        acknowledged: Awaitable[Any] = await producer.send(
-            topic, value=value, key=key, partition=partition, timestamp_ms=timestamp, headers=headers
+        timestamp = round(time.time() * 1000)
+        sent: asyncio.Future[Any] = await producer.send(
+            topic, value=value, key=key, partition=partition, timestamp_ms=timestamp, headers=list(headers)
         )
-        return acknowledged
+        if self._acknowledged is not None:
+            sent.add_done_callback(partial(self._tell, self._acknowledged, key, value, timestamp, headers))
+        return sent
 
     async def check(self) -> None:
         """Return when a broker answers.  Raises Unavailable."""
@@ -69,3 +83,30 @@ class StepProducer:
         """Send what is queued, and close."""
         if self._producer is not None:
             await self._producer.stop()
+
+    @staticmethod
+    def _tell(
+        acknowledged: Acknowledged,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int,
+        headers: Headers,
+        sent: "asyncio.Future[Any]",
+    ) -> None:
+        if sent.cancelled() or sent.exception() or (written := sent.result()).timestamp_type != CREATE_TIME:
+            return
+        sizes = (-1 if part is None else len(part) for part in (key, value))
+        acknowledged(
+            ConsumerRecord(
+                written.topic,
+                written.partition,
+                written.offset,
+                timestamp,  # which aiokafka does not say of each record of several in one request
+                CREATE_TIME,
+                key,
+                value,
+                None,  # the checksum, which no record of today's format has
+                *sizes,
+                headers,
+            )
+        )

@@ -27,6 +27,7 @@ from agents.faust_workarounds.fetching import (
     f14_take_back_what_nobody_waits_for,
 )
 from agents.faust_workarounds.header_names import f13_read_every_header
+from agents.faust_workarounds.loopback import Loopback
 from agents.faust_workarounds.membership import (
     f9_leave_though_static,
     f12_subscribe_no_more_at_the_end,
@@ -41,7 +42,7 @@ from agents.faust_workarounds.recovery import (
 )
 from agents.faust_workarounds.table import Table
 
-__all__ = ["PATCHES", "App", "Monitor", "Table", "install"]
+__all__ = ["PATCHES", "App", "Loopback", "Monitor", "Table", "install"]
 
 # in this order: F14 wraps what F3 has put in place, and F3 what F20 has
 PATCHES: tuple[Callable[[], None], ...] = (

@@ -29,7 +29,7 @@ class Table(faust.Table):
 
     async def _send(self, partition: int, key: bytes, value: bytes | None) -> None:
         acknowledged = asyncio.ensure_future(
-            await self._producer.send(self.changelog_topic.get_topic_name(), key, value, partition, None, [])
+            await self._producer.send(self.changelog_topic.get_topic_name(), key, value, partition)
         )
         await acknowledged
         self._on_changelog_sent(acknowledged)

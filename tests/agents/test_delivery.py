@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.delivery import SMALL_BYTES, TURNS_TO_THE_DATABASE, Delivery, pure
+from agents.delivery import SMALL_BYTES, Delivery, pure
 from agents.handoff import Handoff
 from agents.producers import StepProducer
 from agents.records import Outgoing, Record
@@ -32,7 +32,7 @@ class Producer(StepProducer):
         self.at_once = True
 
     async def send(self, *message: Any) -> Awaitable[Any]:
-        """As `StepProducer`: topic, key, value, partition, timestamp, headers."""
+        """As `StepProducer`: topic, key, value, partition, headers."""
         self.sent.append(message)
         self.arrived.release()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -57,6 +57,38 @@ class App:
     async def crash(self, error: Exception) -> None:
         """Remember why."""
         self.crashed.append(error)
+
+
+class Handing:
+    """Numbers handed over to a store that writes to a database, when it may, and tells of it."""
+
+    def __init__(self, producer: Producer, metrics: WorkerMetrics) -> None:
+        self._producer, self._seen = producer, list[str]()
+        self.database = asyncio.Event()
+        self.database.set()
+        self.handoff = Handoff(self._store, self._failed)
+        self.delivery = Delivery(producer, "test", PARTITIONS, 60, metrics, handoffs={topics.NUMBERS: self.handoff})
+
+    def order(self) -> list[str]:
+        """What has happened: the numbers were sent, stored, the task told."""
+        self._see()
+        return self._seen
+
+    async def _store(self, record: Record) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await self.database.wait()
+        self._see()
+        self._seen.append("stored")
+        await self.delivery.send(Outgoing(topics.TASK_EVENTS, b"ann", b"stored", "ann"))
+
+    async def _failed(self, error: Exception) -> None:
+        raise error
+
+    def _see(self) -> None:
+        sent = sum(one != "stored" for one in self._seen)
+        for topic, *_ in self._producer.sent[sent:]:
+            self._seen.append("copy" if topic == "test.numbers" else "told")
 
 
 @pytest.fixture
@@ -103,8 +135,8 @@ async def test_a_record_error_sends_the_whole_record_to_the_dead_letters(
 
     await delivery.process("store", raising(Unreadable("no event")), record(headers=headers))
 
-    topic, key, value, partition, timestamp, sent = producer.sent[0]
-    assert (topic, key, value, timestamp) == ("test.deadletters", b"212", b"\x00value", None)
+    topic, key, value, partition, sent = producer.sent[0]
+    assert (topic, key, value) == ("test.deadletters", b"212", b"\x00value")
     assert partition in range(PARTITIONS)
     found = dict(sent)
     assert found.pop("__streams.errors.stacktrace").startswith(b"Traceback")
@@ -136,7 +168,7 @@ async def test_the_task_of_a_dead_batch_is_told(producer: Producer, delivery: De
     await delivery.process("store", raising(Unreadable("no event")), record())
 
     assert [sent[0] for sent in producer.sent] == ["test.deadletters", "test.task-events"]
-    _, key, value, partition, _, headers = producer.sent[1]
+    _, key, value, partition, headers = producer.sent[1]
     assert codec.decode(value) == events.BatchFailed(
         "1b4e28ba-2fa1-51d2-883f-0016d3cca427", "ann", 7, "dead_letter", "no event"
     )
@@ -151,7 +183,7 @@ async def test_an_impossible_batch_tells_its_own_reason(producer: Producer, deli
     told = codec.decode(producer.sent[1][2])
     assert isinstance(told, events.BatchFailed)
     assert (told.code, told.message) == ("ledger_conflict", "held already")
-    assert dict(producer.sent[0][5])["__streams.errors.reason"] == b"ledger_conflict"
+    assert dict(producer.sent[0][4])["__streams.errors.reason"] == b"ledger_conflict"
 
 
 async def test_dead_letters_are_counted(delivery: Delivery, metrics: WorkerMetrics) -> None:
@@ -257,33 +289,70 @@ async def test_messages_are_sent_in_order_to_the_partitions_of_their_keys(
     assert [sent[2] for sent in producer.sent] == [b"0", b"1", b"2", b"3", b"4"]
     assert [sent[3] for sent in producer.sent] == [partition_for(key, PARTITIONS) for key in keys]
     assert len({sent[3] for sent in producer.sent}) > 1
-    assert {(sent[0], sent[1], tuple(sent[5])) for sent in producer.sent} == {
+    assert {(sent[0], sent[1], tuple(sent[4])) for sent in producer.sent} == {
         ("test.numbers", b"key", (("task", b"x"),))
     }
 
 
-@pytest.mark.parametrize(("size", "sent_before"), [(SMALL_BYTES, 0), (SMALL_BYTES + 1, 1)], ids=["small", "large"])
-async def test_a_small_batch_is_with_the_database_before_its_copy_is_sent(
-    producer: Producer, metrics: WorkerMetrics, size: int, sent_before: int
+@pytest.mark.parametrize(
+    ("size", "order"),
+    [(SMALL_BYTES, ["stored", "told", "copy"]), (SMALL_BYTES + 1, ["copy", "stored", "told"])],
+    ids=["small", "large"],
+)
+async def test_a_small_batch_is_stored_and_told_of_before_its_copy_is_sent(
+    producer: Producer, metrics: WorkerMetrics, size: int, order: list[str]
 ) -> None:
-    """The next step takes some turns of the loop until it has sent its statement; a large copy does not wait."""
-    sent = []
+    """But not acknowledged: its copy goes once the message is on its way. A large copy does not wait."""
+    producer.at_once = False
+    handing = Handing(producer, metrics)
+    sending = asyncio.create_task(
+        handing.delivery.send(Outgoing(topics.NUMBERS, b"212", bytes(size), "212", BATCH))
+    )
+    for _ in order[1:]:
+        await producer.arrived.acquire()
+
+    assert handing.order() == order
+    for one in producer.acknowledgements:
+        one.set_result(SimpleNamespace(offset=0))
+    await sending
+
+
+async def test_a_copy_does_not_wait_long_for_a_slow_database(
+    producer: Producer, metrics: WorkerMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for the acknowledgement of the message is not kept by what it leads to."""
+    monkeypatch.setattr("agents.delivery.COPIES_WAIT_SECONDS", 0.01)
+    handing = Handing(producer, metrics)
+    handing.database.clear()
+
+    await handing.delivery.send(Outgoing(topics.NUMBERS, b"212", b"small", "212", BATCH))
+
+    assert handing.order() == ["copy"]
+    handing.database.set()
+    await handing.handoff.settled()
+    assert handing.order() == ["copy", "stored", "told"]
+
+
+@pytest.mark.parametrize("error", [Unreadable("no event"), None], ids=["cannot be", "sends nothing"])
+async def test_a_copy_does_not_wait_for_a_step_that_has_ended(
+    producer: Producer, metrics: WorkerMetrics, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """And sends nothing that it could wait for."""
+    monkeypatch.setattr("agents.delivery.COPIES_WAIT_SECONDS", 3600)
 
     async def store(record: Record) -> None:
-        for _ in range(TURNS_TO_THE_DATABASE - 2):
-            await asyncio.sleep(0)
-        sent.append(len(producer.sent))
+        if error:
+            raise error
 
     async def failed(error: Exception) -> None:
         raise error
 
     handoff = Handoff(store, failed)
-    delivery = Delivery(producer, "test", PARTITIONS, 60, metrics, handoffs={topics.NUMBERS: handoff})
+    delivery = Delivery(producer, "test", PARTITIONS, 10, metrics, handoffs={topics.NUMBERS: handoff})
 
-    await delivery.send(Outgoing(topics.NUMBERS, b"212", bytes(size), "212", BATCH))
-    await handoff.settled()
+    await delivery.send(Outgoing(topics.NUMBERS, b"212", b"small", "212", BATCH))  # past its deadline, if it waited
 
-    assert sent == [sent_before]
+    assert len(producer.sent) == 1
 
 
 async def test_a_send_past_its_deadline_is_unavailable(producer: Producer, metrics: WorkerMetrics) -> None:

@@ -171,7 +171,7 @@ async def test_off_nothing_is_read_or_written(metrics: WorkerMetrics) -> None:
 
     await delivery.process("enrich", step, record())
     ((*_, headers),) = producer.sent
-    assert headers == list(BATCH)
+    assert headers == BATCH
 
 
 def test_off_a_worker_does_not_even_load_it() -> None:

@@ -1,0 +1,74 @@
+"""F20: what a worker writes for its own next step comes back by a fetch: answered, read and parsed, three times on
+the way of every request.
+
+The broker's acknowledgement says all that the fetch would: the record is committed, and where it lies. Where it is
+the very next record of a partition that this worker reads, it goes to the consumer from here, as a fetch would
+bring it; an answer that brings it too is then behind the consumer's position, and aiokafka drops it, as after a
+seek. In all other cases nothing is done, and the fetch brings it.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
+
+Read: TypeAlias = ConsumerRecord[Any, Any]
+
+
+class Loopback:
+    """Into the consumer of a Faust application."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __call__(self, record: Read) -> None:
+        """A record that the broker has acknowledged."""
+        thread = getattr(self._app.consumer, "_thread", None)
+        if (consumer := getattr(thread, "_consumer", None)) is not None:
+            bring(consumer, record)
+
+
+def bring(consumer: Any, record: Read) -> bool:
+    """Let an AIOKafkaConsumer find a record, if it is the next one of a partition of its own; whether it is."""
+    partition, fetcher = TopicPartition(record.topic, record.partition), consumer._fetcher
+    assignment = getattr(consumer._subscription.subscription, "assignment", None)
+    if assignment is None or not assignment.active or partition not in assignment.tps:
+        return False
+    if (found := fetcher._records.get(partition)) is not None:  # the one before is not taken yet
+        return isinstance(brought := getattr(found, "_partition_records", None), Brought) and brought.append(record)
+    state = assignment.state_value(partition)
+    if not state.has_valid_position or state.paused or state.position != record.offset:
+        return False
+    fetcher._records[partition] = FetchResult(
+        partition, partition_records=Brought(record), assignment=assignment, backoff=fetcher._prefetch_backoff
+    )
+    for waiting in fetcher._fetch_waiters:
+        fetcher._notify(waiting)
+    return True
+
+
+class Brought:
+    """Records one after the other; aiokafka takes it for what it parses of an answer (PartitionRecords)."""
+
+    def __init__(self, first: Read) -> None:
+        self.next_fetch_offset = first.offset
+        self._records = deque([first])
+
+    def append(self, record: Read) -> bool:
+        """One more, if it is the next; whether it is."""
+        follows = bool(self._records) and record.offset == self._records[-1].offset + 1
+        if follows:
+            self._records.append(record)
+        return follows
+
+    def __iter__(self) -> Iterator[Read]:
+        return self
+
+    def __next__(self) -> Read:
+        if not self._records:
+            raise StopIteration
+        record = self._records.popleft()
+        self.next_fetch_offset = record.offset + 1
+        return record
