@@ -19,7 +19,7 @@ from pipeline.views import error_view, moment_of, result_view
 from schemas import codec, events, topics
 from schemas.topics import MEBIBYTE
 
-PAUSE_SECONDS = 0.1  # what moves within it is read and written at once
+PAUSE_SECONDS = 0.25  # what moves within it is read and written at once; who follows a task asks a gateway
 MOST_RECORDS = 2_000
 
 UPSERT = """

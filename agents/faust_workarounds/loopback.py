@@ -1,4 +1,4 @@
-"""F20: what a worker writes for its own next step comes back by a fetch: answered, read and parsed, three times on
+"""F21: what a worker writes for its own next step comes back by a fetch: answered, read and parsed, three times on
 the way of every request.
 
 The broker's acknowledgement says all that the fetch would: the record is committed, and where it lies. Where it is

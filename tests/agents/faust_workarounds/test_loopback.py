@@ -1,4 +1,4 @@
-"""What a worker writes for itself comes to it with the acknowledgement (F20), on the real broker."""
+"""What a worker writes for itself comes to it with the acknowledgement (F21), on the real broker."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ async def without_answers(reader: AIOKafkaConsumer) -> AsyncIterator[None]:
     given_up.set()
 
 
-async def test_f20_what_is_acknowledged_is_there_without_a_fetch(
+async def test_f21_what_is_acknowledged_is_there_without_a_fetch(
     producer: StepProducer, reader: AIOKafkaConsumer, topic: str
 ) -> None:
     """One after the other, and several by one request."""
@@ -109,7 +109,7 @@ async def test_f20_what_is_acknowledged_is_there_without_a_fetch(
         assert await reader.position(TopicPartition(topic, 1)) == 4
 
 
-async def test_f20_a_record_is_as_a_fetch_brings_it(
+async def test_f21_a_record_is_as_a_fetch_brings_it(
     kafka_server: Kafka,
     producer: StepProducer,
     reader: AIOKafkaConsumer,
@@ -132,7 +132,7 @@ async def test_f20_a_record_is_as_a_fetch_brings_it(
     assert [one.timestamp for one in fetched] == [1_790_000_000_000, 1_790_000_001_000, 1_790_000_002_000]
 
 
-async def test_f20_what_lies_behind_another_record_waits_for_the_fetch(
+async def test_f21_what_lies_behind_another_record_waits_for_the_fetch(
     kafka_server: Kafka, producer: StepProducer, reader: AIOKafkaConsumer, topic: str
 ) -> None:
     """Another producer was first: the order of a partition stays."""
@@ -145,7 +145,7 @@ async def test_f20_what_lies_behind_another_record_waits_for_the_fetch(
     assert [one.value for one in await read(reader, 2)] == [b"theirs", b"ours"]
 
 
-async def test_f20_a_seek_or_a_pause_is_kept_to(
+async def test_f21_a_seek_or_a_pause_is_kept_to(
     producer: StepProducer, reader: AIOKafkaConsumer, topic: str
 ) -> None:
     """What was brought and not taken is dropped by a seek, and comes by a fetch, once."""
@@ -165,7 +165,7 @@ async def test_f20_a_seek_or_a_pause_is_kept_to(
     assert [one.offset for one in await read(reader, 1)] == [2]
 
 
-async def test_f20_partitions_of_others_are_let_be(
+async def test_f21_partitions_of_others_are_let_be(
     producer: StepProducer, reader: AIOKafkaConsumer, topic: str
 ) -> None:
     """And a worker that has no assignment."""
@@ -178,7 +178,7 @@ async def test_f20_partitions_of_others_are_let_be(
     assert brought(reader) == 0
 
 
-async def test_f20_whatever_the_way_every_record_comes_once_and_in_order(
+async def test_f21_whatever_the_way_every_record_comes_once_and_in_order(
     kafka_server: Kafka, producer: StepProducer, reader: AIOKafkaConsumer, topic: str
 ) -> None:
     """Beside another producer on the same partition, each with as many messages at a time as it likes."""
