@@ -33,9 +33,10 @@ export function tasksView(root, page) {
   return () => page.tasks.removeEventListener("change", changed);
 }
 
-/** What a task is called: its name, else what was asked for. */
-export const titleOf = (task) =>
-  task.task_name || `${number.format(task.quantity)} ${task.type === "validate" ? "to validate" : "numbers"}`;
+/** What a task is called: its name, else what was asked for, which a request that was refused has none of. */
+export const titleOf = (task) => task.task_name || (task.quantity ? askedOf(task) : "refused request");
+
+const askedOf = (task) => `${number.format(task.quantity)} ${task.type === "validate" ? "to validate" : "numbers"}`;
 
 /** One task of a list, and how it is brought up to date without being made anew: the focus stays where it is. */
 function taskItem(page, taskId) {
@@ -91,7 +92,8 @@ export function taskState(page, taskId) {
 function figuresOf(task, rate) {
   const count = `${number.format(task.processed_items)} of ${number.format(task.quantity)}`;
   if (hasEnded(task)) {
-    return `${count}, ${new Date(task.completed_at ?? Date.now()).toLocaleString()}`;
+    const ended = new Date(task.completed_at ?? Date.now()).toLocaleString();
+    return task.quantity ? `${count}, ${ended}` : ended;
   }
   const parts = [count, `${task.progress.toFixed(1)} %`];
   if (rate) parts.push(`${number.format(Math.round(rate))} a second`);
