@@ -11,14 +11,15 @@ export function pagedTable(page, path, title, columns, filters) {
     filters, h("div", { class: "actions" }, h("button", { class: "quiet" }, "Filter")));
   const body = h("tbody");
   const note = h("p", { class: "hint", role: "status" });
-  const back = h("button", { type: "button", class: "quiet", onclick: () => load(links.previous) }, "Previous page");
-  const forth = h("button", { type: "button", class: "quiet", onclick: () => load(links.next) }, "Next page");
+  const back = h("button", { type: "button", class: "quiet", onclick: () => turn("previous") }, "Previous page");
+  const forth = h("button", { type: "button", class: "quiet", onclick: () => turn("next") }, "Next page");
   const section = h("section", { class: "card", "aria-labelledby": id },
     h("h2", { id }, title), form,
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Table: ${title}` },
       h("table", {}, h("thead", {}, h("tr", {}, columns.map(([, head]) => h("th", { scope: "col" }, head)))), body)),
     note, h("div", { class: "actions" }, back, forth));
   let links = {};
+  let loaded = Promise.resolve(); // one page after the other: a second click is meant from where the first leads
   const say = (text) => (note.textContent = text);
   const chosen = () => Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
 
@@ -35,7 +36,8 @@ export function pagedTable(page, path, title, columns, filters) {
     forth.disabled = !links.next;
   }
 
-  const reload = () => load(`${path}?${new URLSearchParams({ ...chosen(), limit: ROWS })}`);
+  const turn = (to) => (loaded = loaded.then(() => links[to] && load(links[to])));
+  const reload = () => (loaded = loaded.then(() => load(`${path}?${new URLSearchParams({ ...chosen(), limit: ROWS })}`)));
   reload();
   return { section, reload, chosen, say };
 }

@@ -34,7 +34,8 @@ export function taskView(root, page, taskId) {
       root.append(reasonsSection(task.result_data), rows.section);
     }
   };
-  let stored = -1;
+  const known = page.tasks.byId.get(taskId);
+  let stored = known?.processed_items ?? -1; // of which the table shows the first page: it is read again for others alone
   const changed = ({ detail }) => {
     if (detail !== taskId) return;
     const task = page.tasks.byId.get(taskId);
@@ -44,7 +45,6 @@ export function taskView(root, page, taskId) {
     stored = task.processed_items;
   };
   page.tasks.addEventListener("change", changed);
-  const known = page.tasks.byId.get(taskId);
   if (known) update(known);
   page.api.get(`/api/tasks/${taskId}/`).then((task) => (page.tasks.put(task), update(page.tasks.byId.get(taskId))))
     .catch((problem) => root.append(h("p", { class: "problem", role: "alert" }, problem.message)));
