@@ -35,7 +35,7 @@ export function taskView(root, page, taskId) {
     }
   };
   const known = page.tasks.byId.get(taskId);
-  let stored = known?.processed_items ?? -1; // of which the table shows the first page: it is read again for others alone
+  let stored = known?.processed_items ?? -1; // the table has them from the start: it is read again when there are others
   const changed = ({ detail }) => {
     if (detail !== taskId) return;
     const task = page.tasks.byId.get(taskId);
