@@ -9,13 +9,14 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import psycopg
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from chaos.errors import ChaosError
 from chaos.invariants import identity_of
 from chaos.reading import Reader
 from chaos.system import System
+from chaos.waiting import wait_until
 from chaos.workers import Worker
 from pipeline.settings import Settings
 from schemas import topics
@@ -32,6 +33,7 @@ PACE_SECONDS = 0.1  # between two tasks of a partition
 QUANTITY = 100
 SETTLE_SECONDS = 1.0
 BACK_SECONDS = 60.0
+WAY_OF_A_REQUEST = (topics.REQUESTS, topics.TASK_EVENTS, topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS)
 LOOK_SECONDS = 0.1  # between two looks, which take time from the worker; when a batch was stored PostgreSQL says
 
 
@@ -124,8 +126,7 @@ def measure(
             samples[way].append(sample)
             show(way, sample)
             _renew(worker)
-            while replays.count():  # what a kill leads to comes in waves: none of it is to count for the next way
-                time.sleep(SETTLE_SECONDS)
+            _let_the_waves_end(system.settings, replays)
     return samples
 
 
@@ -144,6 +145,38 @@ class Replays:
                 again[topic] += identity in self._seen
                 self._seen.add(identity)
         return +again
+
+
+def _let_the_waves_end(settings: Settings, replays: Replays) -> None:
+    """What a kill leads to comes in waves, and none of it is to count for the next way.
+
+    A request that is taken up again is the one record that is not counted (`identity_of`), but what it leads to is:
+    twice all that lies there is dealt with, and nothing of it comes again.
+    """
+    quiet = 0
+    while quiet < 2:
+        _wait_until_dealt_with(settings)
+        quiet = 0 if replays.count() else quiet + 1
+
+
+def _wait_until_dealt_with(settings: Settings) -> None:
+    """Return when every record that is there now on the way of a request is committed.  Raises ChaosError."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    partitions = [
+        TopicPartition(topics.topic_name(settings.namespace, topic), partition)
+        for topic in WAY_OF_A_REQUEST
+        for partition in range(settings.partitions)
+    ]
+    latest = admin.list_offsets(dict.fromkeys(partitions, OffsetSpec.latest()))
+    ends = {(one.topic, one.partition): end for one, found in latest.items() if (end := found.result().offset)}
+
+    def dealt_with() -> bool:
+        group = ConsumerGroupTopicPartitions(settings.namespace)
+        committed = admin.list_consumer_group_offsets([group])[settings.namespace].result().topic_partitions
+        passed = {(one.topic, one.partition): one.offset for one in committed}
+        return all(passed.get(where, 0) >= end for where, end in ends.items())
+
+    wait_until(dealt_with, BACK_SECONDS, "commit of all that is on its way")
 
 
 def _seconds_away(system: System, worker: Worker, way: Way) -> float:
