@@ -104,6 +104,12 @@ def test_short_batches_are_made_up_for_one_supplement_at_a_time() -> None:
     assert (done.after.status, done.after.delivered) == ("completed", 1000)
 
 
+def test_a_single_number_is_made_up_for_too() -> None:
+    """The least that can be missing."""
+    decision = decide(after(SUBMITTED, stored(0), stored(1, 299), stored(2)), stored(3, 100, 100), AT)
+    assert [(b.batch, b.area_code, b.size) for b in drawn(decision)] == [(4, "212", 1)]
+
+
 def test_a_task_that_finds_every_area_code_short_fails_with_the_exact_shortfall() -> None:
     """Or completes with less, where a part will do."""
     for on_shortfall, status in (("fail", "failed"), ("partial", "completed")):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.coordinate import decide
+from pipeline.progress import PERIOD_MS
 from pipeline.task import Task
 from schemas.events import GenerationResult, TaskError, TaskEvent, TaskProgress
 from tests.pipeline.data import CANCEL, REFUSED, SUBMITTED, failed, stored, submitted
@@ -139,6 +140,12 @@ def test_the_sequence_is_the_number_of_facts() -> None:
     assert [message.sequence for message in heard(*events)] == [2, 3]
     messages = heard(SUBMITTED, SUBMITTED, stored(0), stored(0), CANCEL, stored(1), failed(2), stored(3))
     assert [message.sequence for message in messages] == [1, 2, 3, 4, 5]
+
+
+def test_a_stored_batch_is_heard_of_once_a_period() -> None:
+    """The first of each, by the latest record so far; the beginning and the end whenever they come."""
+    events: list[TaskEvent] = [SUBMITTED, stored(0), stored(1), stored(2), stored(3, 100, 100)]
+    assert [message.sequence for message in heard(*events, each=PERIOD_MS // 2)] == [1, 3, 5]
 
 
 @pytest.mark.parametrize("shift", [0, 1, 10**12])

@@ -62,6 +62,15 @@ def judged(batch: int, count: int, errors: int = 0) -> BatchJudged:
     return BatchJudged("task", "ann", batch, count, errors, {"valid": count - errors}, {})
 
 
+def test_verdicts_and_lookups_of_batches_add_up() -> None:
+    """Those too that not every batch has."""
+    first = BatchJudged("task", "ann", 0, 3, 0, {"valid": 2, "not_nanp": 1}, {"answered": 1})
+    second = BatchJudged("task", "ann", 1, 2, 0, {"valid": 1, "too_long": 1}, {"answered": 2, "timeout": 1})
+    task = Task().with_fact(first, AT, 0).with_fact(second, AT, 0)
+    assert task.verdicts == {"not_nanp": 1, "too_long": 1, "valid": 3}
+    assert task.lookups == {"answered": 3, "timeout": 1}
+
+
 def test_a_list_is_cut_in_order() -> None:
     """Each batch with its own numbers, texts and place."""
     source = submitted(request(numbers=[f"+1415200{i:04}" for i in range(250)], batch_size=100))
