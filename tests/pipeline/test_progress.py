@@ -125,6 +125,7 @@ def test_a_refusal_is_a_failed_task_with_every_broken_field() -> None:
     (message,) = heard(REFUSED)
     assert (message.event, message.status, message.current_step) == ("failed", "failed", "refused")
     assert (message.quantity, message.batches_total, message.result, message.started_at) == (0, 0, None, None)
+    assert (message.processed_items, message.succeeded, message.failed_items, message.batches_done) == (0, 0, 0, 0)
     assert (message.created_at, message.updated_at, message.completed_at) == (800, 1000, 1000)
     assert message.error is not None
     assert (message.error.code, message.error.message) == ("invalid_request", "quantity: must be a whole number")

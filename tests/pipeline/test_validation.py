@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.coordinate import decide, fact_name, refused_while_running
 from pipeline.judge import Answer, given_numbers, judge_held, judged_numbers, numbers_judged
 from pipeline.notation import NOT_A_NUMBER
+from pipeline.progress import validation_of
 from pipeline.suppress import SuppressedNumbers
 from pipeline.task import Task
 from pipeline.validation import (
@@ -69,6 +70,13 @@ def test_verdicts_and_lookups_of_batches_add_up() -> None:
     task = Task().with_fact(first, AT, 0).with_fact(second, AT, 0)
     assert task.verdicts == {"not_nanp": 1, "too_long": 1, "valid": 3}
     assert task.lookups == {"answered": 3, "timeout": 1}
+
+
+def test_nothing_of_a_list_may_be_valid() -> None:
+    """Then none is counted so."""
+    task = Task().with_fact(BatchJudged("task", "ann", 0, 2, 0, {"not_nanp": 2}, {}), AT, 0)
+    result = validation_of(task)
+    assert (result.validated_count, result.valid_count) == (2, 0)
 
 
 def test_a_list_is_cut_in_order() -> None:
