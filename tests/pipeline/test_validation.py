@@ -74,8 +74,8 @@ def test_verdicts_and_lookups_of_batches_add_up() -> None:
 
 def test_nothing_of_a_list_may_be_valid() -> None:
     """Then none is counted so."""
-    task = Task().with_fact(BatchJudged("task", "ann", 0, 2, 0, {"not_nanp": 2}, {}), AT, 0)
-    result = validation_of(task)
+    planned = Task().with_fact(submitted(request(numbers=["1", "2"])), AT, 0)
+    result = validation_of(planned.with_fact(BatchJudged("task", "ann", 0, 2, 0, {"not_nanp": 2}, {}), AT, 1))
     assert (result.validated_count, result.valid_count) == (2, 0)
 
 
