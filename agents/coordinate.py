@@ -89,6 +89,8 @@ class Coordinate:
     async def _send(self, decision: Decision, beside: list[Outgoing]) -> None:
         """What is to be worked on by a request of its own, first: work begins while the user is told."""
         await self._delivery.send(*(batch_message(batch) for batch in decision.batches))
+        if decision.begins:
+            await self._delivery.give_way()
         await self._delivery.send(*progress_messages(decision), *beside)
 
     async def _allowed(

@@ -35,6 +35,7 @@ T = TypeVar("T")
 Offer = tuple[Handoff, Record, asyncio.Event | None]  # to whom, what, and what is set when that has been dealt with
 
 SMALL_BYTES = 8 * SMALL_ROWS  # of enriched columns: number and prefix id take four each
+WAY_SECONDS = 0.002  # from an acknowledgement to what the next step sends
 COPIES_WAIT_SECONDS = 0.02  # at most; a commit of the database takes a few milliseconds
 
 
@@ -144,6 +145,10 @@ class Delivery:
             else:
                 offered.append(None)
         return offered
+
+    async def give_way(self) -> None:
+        """Let the step that was sent something last begin, before anything else takes this worker's time."""
+        await asyncio.sleep(WAY_SECONDS)
 
     async def written(self, *writes: Awaitable[Any]) -> None:
         """Return when the broker has acknowledged these changelog records."""

@@ -44,6 +44,11 @@ class Decision:
     repeated: bool = False
     sent_before: int = 0  # batches sent before this event, which its fact records
 
+    @property
+    def begins(self) -> bool:
+        """Whether its batches are the first ones of the task."""
+        return bool(self.batches) and not self.sent_before
+
 
 def fact_name(event: TaskEvent) -> str:
     """The name of the fact that an event leaves, one a task."""

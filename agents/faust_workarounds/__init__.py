@@ -27,7 +27,7 @@ from agents.faust_workarounds.fetching import (
     f14_take_back_what_nobody_waits_for,
 )
 from agents.faust_workarounds.header_names import f13_read_every_header
-from agents.faust_workarounds.loopback import Loopback
+from agents.faust_workarounds.loopback import Loopback, f21_ask_again_after_the_step
 from agents.faust_workarounds.membership import (
     f9_leave_though_static,
     f12_subscribe_no_more_at_the_end,
@@ -68,6 +68,7 @@ PATCHES: tuple[Callable[[], None], ...] = (
     f18_fetch_after_the_steps,
     f19_fetch_what_has_changed,
     f20_pause_in_the_client_too,
+    f21_ask_again_after_the_step,
 )
 
 

@@ -7,14 +7,33 @@ bring it; an answer that brings it too is then behind the consumer's position, a
 seek. In all other cases nothing is done, and the fetch brings it.
 """
 
+import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
+
+STEP_SECONDS = 0.003  # from an acknowledgement to what the step of its record sends
 
 Read: TypeAlias = ConsumerRecord[Any, Any]
+
+
+def f21_ask_again_after_the_step() -> None:
+    """A fetch that has brought nothing new is not repeated at once: the step of what came
+    with the acknowledgement goes first."""
+    proc_fetch_request = Fetcher._proc_fetch_request
+
+    async def _proc_fetch_request(self: Any, *args: Any) -> Any:
+        new = await proc_fetch_request(self, *args)
+        if not new:
+            with contextlib.suppress(asyncio.CancelledError):  # the assignment is another one
+                await asyncio.sleep(STEP_SECONDS)
+        return new
+
+    Fetcher._proc_fetch_request = _proc_fetch_request
 
 
 class Loopback:

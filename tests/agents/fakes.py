@@ -67,6 +67,9 @@ class FakeDelivery:
         await asyncio.sleep(0)
         self.meanwhile()
 
+    async def give_way(self) -> None:
+        """At once."""
+
     async def written(self, *writes: Awaitable[Any]) -> None:
         """Wait for the writes, and remember how many they were."""
         await asyncio.gather(*writes)

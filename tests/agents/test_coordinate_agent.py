@@ -13,6 +13,7 @@ from pipeline.draw import DRAW_VERSION
 from pipeline.errors import Unreadable
 from pipeline.metrics import WorkerMetrics
 from schemas import codec, events, topics
+from schemas.topics import Topic
 from tests.agents.fakes import FakeDelivery, FakeTable, record_of
 
 TASK = "1b4e28ba-2fa1-51d2-883f-0016d3cca427"
@@ -107,17 +108,29 @@ async def test_coordinate_sends_before_it_writes_the_fact(coordinating: Coordina
 async def test_batches_go_by_a_request_of_their_own(
     coordinating: Coordinating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever works on them does not wait for what the user is told."""
-    requests, send = [], coordinating.delivery.send
+    """Whoever works on the first ones begins before the user is told; later ones give way to nobody."""
+    requests: list[list[Topic]] = []
+    send, way = coordinating.delivery.send, list[Topic]()
 
     async def remembered(*messages: Outgoing) -> None:
         requests.append([message.topic for message in messages])
         await send(*messages)
 
-    monkeypatch.setattr(coordinating.delivery, "send", remembered)
-    await coordinating.take(SUBMITTED)
+    async def given() -> None:
+        requests.append(way)
 
-    assert requests == [[topics.BATCHES, topics.BATCHES], [topics.PROGRESS, topics.AUDIT]]
+    monkeypatch.setattr(coordinating.delivery, "send", remembered)
+    monkeypatch.setattr(coordinating.delivery, "give_way", given)
+    await coordinating.take(SUBMITTED)
+    await coordinating.take(stored(0))
+
+    assert requests == [
+        [topics.BATCHES, topics.BATCHES],
+        way,
+        [topics.PROGRESS, topics.AUDIT],
+        [topics.BATCHES],
+        [topics.PROGRESS],
+    ]
 
 
 async def test_what_coordinate_sends_goes_where_its_key_belongs(coordinating: Coordinating) -> None:

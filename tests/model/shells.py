@@ -43,6 +43,9 @@ class ModelDelivery:
             if handed:
                 await act("placed", message, offset)
 
+    async def give_way(self) -> None:
+        """Whoever goes first, the world tries it."""
+
     async def written(self, *writes: Awaitable[Any]) -> None:
         """Each changelog record is an action of its own."""
         for write in writes:

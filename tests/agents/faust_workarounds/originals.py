@@ -43,6 +43,7 @@ PATCHED = (
     (fetcher.PartitionRecords, "__next__"),
     (fetcher.Fetcher, "__init__"),
     (fetcher.Fetcher, "_notify"),
+    (fetcher.Fetcher, "_proc_fetch_request"),
     (driver.AIOKafkaConsumerThread, "__init__"),
     (driver.AIOKafkaConsumerThread, "start"),
     (driver.AIOKafkaConsumerThread, "stop"),

@@ -2,20 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.structs import ConsumerRecord
 
 from agents.faust_workarounds import Loopback
-from agents.faust_workarounds.loopback import Brought
+from agents.faust_workarounds.loopback import Brought, f21_ask_again_after_the_step
 from agents.producers import StepProducer
 from embedded import Kafka
 from numberline.setup.topics import create_topics
 from schemas import topics
+from tests.agents.faust_workarounds.originals import faust_with
 
 PARTITIONS = 3
 HEADERS = (("user", b"ann"), ("empty", b""), ("user", b"twice"))
@@ -198,3 +200,32 @@ async def test_f21_whatever_the_way_every_record_comes_once_and_in_order(
     for name in ("ours", "theirs"):
         values = [one.value.decode() for one in found if one.value.decode().startswith(name)]
         assert values == [f"{name} {one}" for one in range(most)]
+
+
+@pytest.mark.parametrize(
+    ("patches", "repeated"),
+    [((), True), ((f21_ask_again_after_the_step,), False)],
+    ids=["aiokafka's own", "ours"],
+)
+@pytest.mark.parametrize("brings", [True, False], ids=["news", "nothing new"])
+async def test_f21_a_fetch_that_brought_nothing_new_makes_way(
+    patches: tuple[Callable[[], None], ...], repeated: bool, brings: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the step of what came with the acknowledgement; aiokafka's own is repeated at once."""
+    monkeypatch.setattr("agents.faust_workarounds.loopback.STEP_SECONDS", 3600)
+
+    async def answered(*request: Any) -> bool:
+        return brings
+
+    with faust_with():
+        monkeypatch.setattr(Fetcher, "_proc_fetch_request", answered)
+        for patch in patches:
+            patch()
+        fetching = asyncio.create_task(Fetcher._proc_fetch_request(SimpleNamespace()))
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+        assert fetching.done() == (repeated or brings)
+        fetching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            assert await fetching == brings
