@@ -12,6 +12,7 @@ from chaos.proxy import Proxies, Proxy
 from chaos.system import System
 
 LOOK_SECONDS = 0.25
+SAID_SECONDS = 30.0  # more, at most, until a worker has said so, which it does late on a busy machine
 MOST_GROWTH_MIB = 64.0  # of a process, over what it had before
 
 
@@ -32,7 +33,7 @@ class _Away(Fault):
         proxy, until = self.server(system), time.monotonic() + self.seconds
         proxy.refuse()
         try:
-            while time.monotonic() < until:
+            while (now := time.monotonic()) < until or (not said and now < until + SAID_SECONDS):
                 said = said or any(self.lacks in worker.missing() for worker in system.workers)
                 for name, mebibytes in _memory(system).items():
                     most[name] = max(mebibytes, most.get(name, 0.0))
