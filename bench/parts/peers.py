@@ -128,6 +128,7 @@ async def measure(bench: Bench) -> Measured:
             await _ours(bench, own, found)
             for peer in PEERS:
                 async with peer.open(bench) as generate:
+                    await asyncio.to_thread(own.empty)  # of the way before: Faker cannot know what is there
                     await generate(min(WARM_UP, *sizes))
                     for size in sizes:
                         await asyncio.to_thread(own.empty)
