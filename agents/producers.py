@@ -19,7 +19,7 @@ from schemas.topics import MEBIBYTE
 
 Acknowledged = Callable[["ConsumerRecord[bytes, bytes]"], None]
 
-CREATE_TIME = 0  # of a record: its producer's
+CREATE_TIME = 0  # of a record: its producer's; of some topics it is the broker's
 
 
 class StepProducer:
@@ -93,16 +93,18 @@ class StepProducer:
         headers: Headers,
         sent: "asyncio.Future[Any]",
     ) -> None:
-        if sent.cancelled() or sent.exception() or (written := sent.result()).timestamp_type != CREATE_TIME:
+        if sent.cancelled() or sent.exception():
             return
+        written = sent.result()
         sizes = (-1 if part is None else len(part) for part in (key, value))
         acknowledged(
             ConsumerRecord(
                 written.topic,
                 written.partition,
                 written.offset,
-                timestamp,  # which aiokafka does not say of each record of several in one request
-                CREATE_TIME,
+                # ours aiokafka does not say of each record of several in one request
+                timestamp if written.timestamp_type == CREATE_TIME else written.timestamp,
+                written.timestamp_type,
                 key,
                 value,
                 None,  # the checksum, which no record of today's format has

@@ -51,13 +51,15 @@ def f18_consume_in_the_loop_of_the_steps() -> None:
 
 def f18_fetch_after_the_steps() -> None:
     """The next fetch is asked for when the records of the one before have led to messages: it can bring nothing
-    before those, and to ask for it takes the loop as long as a step."""
+    before those, and to ask for it takes the loop as long as a step. With a request out to every broker nothing can
+    be asked for at all."""
 
     def _notify(self: Any, future: Any) -> None:
         if future is None or future.done():
             return
         if future is getattr(self, "_wait_consume_future", None):
-            later(future, TURNS, time.monotonic() + MOST_SECONDS)
+            if len(self._in_flight) < len(self._client.cluster.brokers()):
+                later(future, TURNS, time.monotonic() + MOST_SECONDS)
         else:
             future.set_result(None)
 

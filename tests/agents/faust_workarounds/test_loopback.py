@@ -25,11 +25,11 @@ HEADERS = (("user", b"ann"), ("empty", b""), ("user", b"twice"))
 Read: TypeAlias = ConsumerRecord[Any, Any]
 
 
-@pytest.fixture
-async def topic(kafka_server: Kafka, namespace: str) -> str:
+@pytest.fixture(params=[topics.BATCHES, topics.TASK_EVENTS], ids=["the producer's time", "the broker's time"])
+async def topic(request: pytest.FixtureRequest, kafka_server: Kafka, namespace: str) -> str:
     """A topic of PARTITIONS partitions."""
     await create_topics(kafka_server.bootstrap_servers, namespace, PARTITIONS, 1)
-    return topics.topic_name(namespace, topics.BATCHES)
+    return topics.topic_name(namespace, request.param)
 
 
 def consumer_of(kafka: Kafka) -> AIOKafkaConsumer:
@@ -131,7 +131,8 @@ async def test_f21_a_record_is_as_a_fetch_brings_it(
         fetched = await read(another, 3)
 
     assert looped == fetched
-    assert [one.timestamp for one in fetched] == [1_790_000_000_000, 1_790_000_001_000, 1_790_000_002_000]
+    if topic.endswith(topics.BATCHES.name):
+        assert [one.timestamp for one in fetched] == [1_790_000_000_000, 1_790_000_001_000, 1_790_000_002_000]
 
 
 async def test_f21_what_lies_behind_another_record_waits_for_the_fetch(

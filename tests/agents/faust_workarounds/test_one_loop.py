@@ -14,10 +14,16 @@ from tests.agents.faust_workarounds.originals import faust_with
 PATIENT = 60.0
 
 
+def _fetcher(waiting: "asyncio.Future[None] | None", in_flight: set[int]) -> SimpleNamespace:
+    """Of two brokers, with requests out to some. waiting: for records to be taken."""
+    client = SimpleNamespace(cluster=SimpleNamespace(brokers=lambda: {1, 2}))
+    return SimpleNamespace(_wait_consume_future=waiting, _in_flight=in_flight, _client=client)
+
+
 async def _turns_until_asked_for(consumed: bool) -> int:
     """Turns of the loop from the moment when records are taken until the fetcher is woken."""
-    woken = asyncio.get_running_loop().create_future()
-    Fetcher._notify(SimpleNamespace(_wait_consume_future=woken if consumed else None), woken)
+    woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    Fetcher._notify(_fetcher(woken if consumed else None, {1}), woken)
     turns = 0
     while not woken.done():
         await asyncio.sleep(0)
@@ -49,3 +55,17 @@ async def test_f18_whoever_waits_for_records_is_woken_at_once(monkeypatch: pytes
     monkeypatch.setattr(one_loop, "MOST_SECONDS", PATIENT)
     with faust_with(f18_fetch_after_the_steps):
         assert await _turns_until_asked_for(consumed=False) == 0
+
+
+async def test_f18_with_a_request_out_to_every_broker_there_is_nothing_to_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fetcher looks through all partitions when the answers come."""
+    monkeypatch.setattr(one_loop, "MOST_SECONDS", PATIENT)
+    waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with faust_with(f18_fetch_after_the_steps):
+        Fetcher._notify(_fetcher(waiting, {1, 2}), waiting)
+        for _ in range(2 * TURNS):
+            await asyncio.sleep(0)
+
+        assert not waiting.done()
