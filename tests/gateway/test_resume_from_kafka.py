@@ -229,9 +229,11 @@ async def test_what_retention_has_deleted_is_expired(topic: ProgressTopic, monke
     async with serving(settings_of(topic)) as ports:
         await until_ready(ports)
         at = await position_after(ports)
-        topic.write(progressed(2), progressed(3))
-        topic.forget(partition_for("ann", PARTITIONS), 1)
         async with connected(ports.gateway) as client:
+            assert await client.before_pong() == []
+            topic.write(progressed(2), progressed(3))
+            assert [(await client.receive())["type"] for _ in range(2)] == ["task_progress"] * 2
+            topic.forget(partition_for("ann", PARTITIONS), 1)
             snapshot = await expired(client, at)
             topic.write(progressed(4))
             assert (await client.receive())["type"] == "task_progress"
