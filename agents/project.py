@@ -1,5 +1,6 @@
 """progress, audit -> project -> PostgreSQL: tasks as SQL users see them, one row each, and the audit trail."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from schemas.topics import MEBIBYTE
 
 PAUSE_SECONDS = 0.25  # what moves within it is read and written at once; who follows a task asks a gateway
 MOST_RECORDS = 2_000
+STOP_SECONDS = 2.0
 
 UPSERT = """
 INSERT INTO task_states (
@@ -83,7 +85,7 @@ class Projection:
                 with contextlib.suppress(IllegalStateError, CommitFailedError):  # a rebalance: read again
                     await consumer.commit()
         finally:
-            await consumer.stop()
+            await _stop(consumer)
 
     async def _take(self, found: Mapping[TopicPartition, list[ConsumerRecord]]) -> None:
         for records in found.values():
@@ -111,6 +113,14 @@ class Projection:
         async with self._database.connection(len(rows) + len(audit)) as connection, connection.transaction():
             await connection.cursor().executemany(UPSERT, rows)
             await connection.cursor().executemany(INSERT_AUDIT, audit)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group, if that does not take long: its other members may be about to share it out anew, one of them
+    may hang, and its answer comes when they have done without that one. What was written is committed already."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await consumer.stop()
 
 
 def as_row(event: events.TaskProgress) -> tuple[object, ...]:

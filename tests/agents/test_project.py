@@ -1,10 +1,18 @@
 """The row of a task on a real PostgreSQL: it only goes forward."""
 
+import asyncio
 from dataclasses import replace
 
 import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer
 
-from agents.project import UPSERT, as_row
+from agents.delivery import Delivery
+from agents.producers import StepProducer
+from agents.project import UPSERT, Projection, as_row
+from embedded import Kafka
+from pipeline.metrics import WorkerMetrics
+from pipeline.settings import Settings
 from tests.gateway.events import ended, progressed
 
 ROW = "SELECT sequence, status, succeeded FROM task_states"
@@ -23,3 +31,30 @@ def test_only_a_higher_sequence_changes_the_row_of_a_task(database_url: str) -> 
             assert connection.execute(ROW).fetchall() == after
         connection.execute(UPSERT, as_row(replace(end, sequence=6, status="cancelled")))
         assert [row[:2] for row in connection.execute(ROW)] == [(6, "cancelled")]
+
+
+async def test_a_worker_ends_though_its_group_gives_no_answer(
+    kafka_server: Kafka, namespace: str, metrics: WorkerMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another member of it hangs while it is shared out anew: whoever stops a worker does not wait for that one."""
+    monkeypatch.setattr("agents.project.STOP_SECONDS", 0.1)
+    waiting, stop, left = asyncio.Event(), AIOKafkaConsumer.stop, list[AIOKafkaConsumer]()
+
+    async def never(consumer: AIOKafkaConsumer, **options: object) -> None:
+        left.append(consumer)
+        waiting.set()
+        await asyncio.get_running_loop().create_future()
+
+    settings = Settings(kafka_bootstrap_servers=kafka_server.bootstrap_servers, namespace=namespace)
+    delivery = Delivery(StepProducer(kafka_server.bootstrap_servers, "test", {}), namespace, 1, 60, metrics)
+    monkeypatch.setattr(AIOKafkaConsumer, "start", stop)  # of its group nothing is needed here
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", never)
+    monkeypatch.setattr(AIOKafkaConsumer, "stop", never)
+    running = asyncio.create_task(Projection(settings, delivery, None).run())  # type: ignore[arg-type]
+    await waiting.wait()
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert len(left) == 2
