@@ -32,7 +32,7 @@ from schemas.partitions import partition_for
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Offer = tuple[Handoff, Record, asyncio.Event | None]  # to whom, what, and what is set when that has been dealt with
+Offer = tuple[Handoff, Record, asyncio.Event | None]  # to whom, what, and what is set when that has led to messages
 
 SMALL_BYTES = 8 * SMALL_ROWS  # of enriched columns: number and prefix id take four each
 WAY_SECONDS = 0.002  # from an acknowledgement to what the next step sends
