@@ -17,6 +17,9 @@ from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
 
 SPREAD = 32  # a small request is spread over at most so many batches: each costs a transaction
+# least and most numbers of a batch where the request names none: a number of a larger batch costs less, and two
+# batches at once are done sooner than one of both
+BATCH_SIZES = 5_000, 10_000
 
 
 def plan_request(
@@ -47,9 +50,10 @@ def plan_request(
         )
     exist = {code: of_code.exist for code, of_code in figures.items()}
     seed = task_id if request.seed is None else str(request.seed)
+    batch_size = batch_size_for(request.quantity) if request.batch_size is None else request.batch_size
     return Plan(
         quantity=request.quantity,
-        batch_size=request.batch_size,
+        batch_size=batch_size,
         window=window,
         prefix_version=capacity.catalogue.version,
         draw_version=DRAW_VERSION,
@@ -57,8 +61,14 @@ def plan_request(
         on_shortfall=request.on_shortfall,
         auto_validate=request.auto_validate,
         filters=filters,
-        shares=spread(min(request.quantity, total.exist), exist, request.batch_size, seed),
+        shares=spread(min(request.quantity, total.exist), exist, batch_size, seed),
     )
+
+
+def batch_size_for(quantity: int) -> int:
+    """Numbers a batch of a task of so many, where its user leaves it to the pipeline."""
+    least, most = BATCH_SIZES
+    return max(least, min(quantity // 2, most))
 
 
 def _too_few(quantity: int, total: Figures, left: int) -> str:

@@ -17,7 +17,6 @@ from schemas.identity import IDENTIFIER, IDENTIFIER_RULE
 MAX_REQUEST_BYTES = 1 << 20
 MAX_QUANTITY = 1_000_000
 MAX_LIST = 10_000  # numbers or ids in one request for validation
-DEFAULT_BATCH_SIZE = 5_000
 LineType = Literal["wireless", "voip", "landline", "pager"]
 LINE_TYPES = get_args(LineType)
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
@@ -109,8 +108,8 @@ class GenerateRequest(NumberFilters, _Request):
     quantity: int = Field(ge=1, le=MAX_QUANTITY, description="must be a whole number from 1 to 1000000")
     project_id: ProjectId | None = Field(default=None, description=PROJECT_ID_RULE)
     task_name: Name | None = Field(default=None, description=NAME_RULE)
-    batch_size: int = Field(
-        default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
+    batch_size: int | None = Field(
+        default=None, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
     )
     auto_validate: bool = Field(default=False, description="must be true or false")
     seed: int | None = Field(
@@ -142,7 +141,7 @@ class ValidateRequest(_Request):
         default="internal", description='must be "internal" or "external"'
     )
     batch_size: int = Field(
-        default=DEFAULT_BATCH_SIZE, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
+        default=5_000, ge=100, le=10_000, description="must be a whole number from 100 to 10000"
     )
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import simpy
 
-from pipeline.plan import numbered_batches, spread
+from pipeline.plan import batch_size_for, numbered_batches, spread
 from schemas.events import Filters, Plan
 from schemas.partitions import partition_for
 from simulation.cluster import Cluster, Machine, Shape, Steps
@@ -22,7 +22,6 @@ class Task:
     user: str
     quantity: int
     area_codes: tuple[str, ...]
-    batch_size: int = 5_000
 
 
 @dataclass
@@ -116,10 +115,11 @@ class Flow:
 def batches_of(task: Task) -> tuple[tuple[str, int], ...]:
     """Area code and size of each batch, by the planner of the pipeline itself."""
     seed = f"{task.user}{task.at}"
-    shares = spread(task.quantity, dict.fromkeys(task.area_codes, EXIST), task.batch_size, seed)
+    batch_size = batch_size_for(task.quantity)
+    shares = spread(task.quantity, dict.fromkeys(task.area_codes, EXIST), batch_size, seed)
     plan = Plan(
         quantity=task.quantity,
-        batch_size=task.batch_size,
+        batch_size=batch_size,
         window=1,
         prefix_version=1,
         draw_version=1,

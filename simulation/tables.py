@@ -16,7 +16,7 @@ from simulation.cases import (
     percentile,
 )
 from simulation.cluster import Shape
-from simulation.costs import SMALL, Costs
+from simulation.costs import BATCH, SMALL, Costs
 
 # what takes the tasks a minute: workers, database servers
 ARRIVING_ON = ((1, 1), (4, 1), (8, 2))
@@ -54,7 +54,7 @@ def _shape(workers: int, databases: int) -> Shape:
 
 def _costs(costs: Costs) -> Iterator[Sequence[str]]:
     for name, work in (
-        ("a batch of 5,000 numbers", costs.full_batch),
+        (f"a batch of {BATCH:,} numbers", costs.full_batch),
         (f"a batch of {SMALL} numbers", costs.small_batch),
         ("a task beside its batches", costs.task),
     ):
@@ -62,7 +62,7 @@ def _costs(costs: Costs) -> Iterator[Sequence[str]]:
         yield name, *(f"{value * 1000:.2f}" for value in values)
     if costs.counted_worker is not None:
         counted = costs.counted_worker * 1000
-        yield "a batch of 5,000 numbers, counted", f"{counted:.2f}", "as above", "", "as above"
+        yield f"a batch of {BATCH:,} numbers, counted", f"{counted:.2f}", "as above", "", "as above"
 
 
 def _compared(one: Compared) -> Sequence[str]:

@@ -47,7 +47,7 @@ METHOD = (
     "SQL: INSERT ... SELECT of generate_series and random() joined to the blocks, ON CONFLICT DO NOTHING, again "
     "for what is missing until none is, in one transaction; into the Django service's table, and into a table "
     "made by CREATE TABLE ... (LIKE numbers INCLUDING ALL). No queue, no progress, no start from where it was.",
-    "Quix Streams: requests, batches of 5,000 keyed by area code, drawn against RocksDB state, joined, and sunk "
+    "Quix Streams: requests, batches of 10,000 keyed by area code, drawn against RocksDB state, joined, and sunk "
     "into a table like `numbers` by binary COPY; processing_guarantee exactly-once, a marker a batch in "
     "PostgreSQL, a commit every 0.1 s. It is over when the sink's count in PostgreSQL is complete, looked for "
     "every 10 ms.",

@@ -25,7 +25,7 @@ from quixstreams.sinks import BatchingSink, SinkBatch
 from bench.peers.serve import serve
 
 DATABASE_URL = os.environ["PEER_DATABASE_URL"]
-BATCH = 5_000
+BATCH = 10_000
 PARTITIONS = 8
 COMMIT_SECONDS = 0.1  # the default of 5 s would be the least time of any task
 POLL_SECONDS = 0.01

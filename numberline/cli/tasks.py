@@ -53,7 +53,7 @@ Examples:
 @click.option("--seed", type=int, help="Same seed, same request, same ledger: same numbers.")
 @click.option("--partial", is_flag=True, help="Take what there is, where fewer numbers are left than asked for.")
 @click.option("--validate", "auto_validate", is_flag=True, help="Store a verdict with each number.")
-@click.option("--batch-size", type=int, default=5000, show_default=True, help="Numbers a batch, 100 to 10000.")
+@click.option("--batch-size", type=int, help="Numbers a batch, 100 to 10000; without it 5000, of large tasks more.")
 @click.option("--name", "task_name", help="A name for the task.")
 @click.option("--project", "project_id", help="The project that the numbers belong to.")
 @click.option("--request-id", help="Sent again with the same id, a request is the same task.")

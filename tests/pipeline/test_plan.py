@@ -11,7 +11,7 @@ from pyroaring import BitMap
 
 from pipeline.capacity import Capacity
 from pipeline.holdings import Holdings
-from pipeline.plan import SPREAD, numbered_batches, plan_request, spread
+from pipeline.plan import SPREAD, batch_size_for, numbered_batches, plan_request, spread
 from pipeline.suppress import Suppressions
 from schemas.events import AreaCodeShare, FieldError, Filters, Plan
 from schemas.parse import RequestInvalid
@@ -90,6 +90,19 @@ def test_a_seed_spreads_the_same_for_ever(quantity: int, expected: list[int]) ->
     """Golden values: the promise of a seed begins with how many numbers each area code is asked for."""
     exist = {"201": 7_000_000, "202": 3_500_000, "203": 900_000, "204": 1_000, "205": 20}
     assert [share.quantity for share in spread(quantity, exist, 5000, "golden")] == expected
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"), [(1, 5_000), (10_001, 5_000), (12_000, 6_000), (20_000, 10_000), (1_000_000, 10_000)]
+)
+def test_without_a_batch_size_a_large_task_has_large_batches(quantity: int, expected: int) -> None:
+    """Half of what is asked for, from 5,000 to 10,000 numbers; a batch size that is asked for stands."""
+    assert batch_size_for(quantity) == expected
+    asked = (
+        plan_request(request(quantity=12_000), CAPACITY, "task", 8),
+        plan_request(request(quantity=12_000, batch_size=5_000), CAPACITY, "task", 8),
+    )
+    assert [plan.batch_size for plan in asked] == [6_000, 5_000]
 
 
 def test_usage_never_shapes_a_plan() -> None:

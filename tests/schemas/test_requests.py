@@ -54,7 +54,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     """What a request leaves out."""
     request = parse_request(in_json(GENERATE))
     assert isinstance(request, GenerateRequest)
-    assert (request.batch_size, request.auto_validate, request.on_shortfall) == (5000, False, "fail")
+    assert (request.batch_size, request.auto_validate, request.on_shortfall) == (None, False, "fail")
     assert (request.seed, request.fictional, request.project_id, request.task_name) == (None, False, None, None)
     assert request.wanted_area_codes() == ()
     assert request.as_filters() == events.Filters()

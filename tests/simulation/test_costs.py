@@ -55,16 +55,16 @@ def results(without: str = "") -> dict[str, Any]:
 
 
 def test_costs_are_medians_in_seconds() -> None:
-    """A million is 200 full batches; a further small batch is what 31 more of them took."""
+    """A million is 100 full batches; a further small batch is what 31 more of them took."""
     costs = of_results([results()])
-    assert costs.full_batch == Work(0.01, 0.01, 0.01, 0.02)
+    assert costs.full_batch == Work(0.02, 0.02, 0.02, 0.04)
     assert costs.small_batch.worker == pytest.approx(0.002)
     assert costs.task.worker == pytest.approx(0.008)
-    assert (costs.hop, costs.flush, costs.counted_worker) == (0.001, 0.003, 0.005)
+    assert (costs.hop, costs.flush, costs.counted_worker) == (0.001, 0.003, 0.01)
     assert costs.coordinate == pytest.approx(0.25)
     assert costs.disk_megabytes == 30
     assert costs.source == "`python -m bench`: today, two processors"
-    assert costs.batch(2_550).worker == pytest.approx(0.006)
+    assert costs.batch(5_050).worker == pytest.approx(0.011)
 
 
 def test_without_the_part_workers_there_is_less_to_compare() -> None:
