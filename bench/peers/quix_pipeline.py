@@ -46,7 +46,7 @@ VALUES (%s, %s, 'bench', %s, %s, 1) ON CONFLICT (task_id, batch_no) DO NOTHING R
 BLOCKS = """
 SELECT (exchange || thousands || '000')::int, prefix_id FROM peers.blocks WHERE area_code = %s ORDER BY 1
 """
-TASKS = "CREATE TABLE peers.quix_tasks (task_id uuid PRIMARY KEY, stored integer NOT NULL DEFAULT 0)"
+TASKS = "CREATE TABLE IF NOT EXISTS peers.quix_tasks (task_id uuid PRIMARY KEY, stored integer NOT NULL DEFAULT 0)"
 
 Request = dict[str, Any]
 Integers = npt.NDArray[np.int64]
@@ -144,6 +144,12 @@ def main() -> None:
     allocated.apply(enrich).sink(PostgresSink())
 
     def client() -> None:
+        try:
+            ask()
+        finally:
+            app.stop()  # where it fails as well: the suite waits for an answer or for the end
+
+    def ask() -> None:
         with psycopg.connect(DATABASE_URL, autocommit=True) as connection, app.get_producer() as producer:
             connection.execute(TASKS)
 
@@ -161,7 +167,6 @@ def main() -> None:
                 return int(stored)
 
             serve(generate)
-        app.stop()
 
     threading.Thread(target=client, daemon=True).start()
     app.run()
