@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.peers import sql
 from bench.peers.process import program
 from bench.peers.tables import NARROW, WIDE, Tables
-from embedded import Postgres
+from embedded import Kafka, Postgres
 
 QUANTITY = 900
 AREA_CODE = "212"
@@ -62,6 +62,20 @@ def test_the_statement_is_looped_until_none_is_missing(database_url: str) -> Non
         assert Tables(connection).count(NARROW) == QUANTITY
         query = "SELECT min(number) / 1000, max(number) / 1000, min(prefix_id), max(prefix_id) FROM peers.numbers"
         assert connection.execute(query).fetchone() == (12122345, 12122345, 7, 7)
+
+
+async def test_the_pipeline_on_quix_streams_is_exact_and_opened_again(
+    kafka_server: Kafka, database_url: str, tmp_path: Path
+) -> None:
+    """As in each repetition: with topics and state of its own, on the tables that are there."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for number in range(2):
+            state = tmp_path / str(number)
+            state.mkdir()
+            async with program("quix_pipeline", database_url, kafka_server.bootstrap_servers, state) as running:
+                assert await running.generate(QUANTITY, [AREA_CODE]) == QUANTITY
+            assert Tables(connection).count(NARROW) == QUANTITY
+            connection.execute("TRUNCATE peers.numbers")
 
 
 async def test_a_peer_that_ends_is_an_error_with_its_last_words(tmp_path: Path) -> None:
