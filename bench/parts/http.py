@@ -15,7 +15,7 @@ from bench.floors.produce import bare_producer
 from bench.load import Delivered
 from bench.part import Bench, Measured, Part
 from bench.results import Figure
-from bench.sizes import MILLION_AREA_CODES, Sizes
+from bench.sizes import MORE_AREA_CODES, Sizes
 from bench.stats import percentile, quotients
 from bench.system import gateway_process
 from numberline.setup.topics import create_topics
@@ -54,7 +54,7 @@ async def measure(bench: Bench) -> Measured:
     await create_topics(servers, NAMESPACE, 1, 1)
     topic = topics.topic_name(NAMESPACE, topics.REQUESTS)
     async with bench.load.client(USER) as client:
-        held = await bench.load.one(client, USER, sizes.million, MILLION_AREA_CODES)
+        held = await bench.load.one(client, USER, sizes.million, MORE_AREA_CODES)
         bench.advance()
         settings = {variable("http_calls_per_minute"): "1000000"}
         with gateway_process(bench.system, settings) as gateway, bare_producer(servers, topic) as bare:
@@ -66,7 +66,7 @@ async def measure(bench: Bench) -> Measured:
                 await _export(bench, gateway.pid, gateway.http_port, held, found)
                 async with calling(gateway.http_port, token) as caller:
                     await _statistics(caller, sizes.samples, 0, found, "idle")
-                    running = asyncio.create_task(bench.load.one(client, USER, sizes.million, MILLION_AREA_CODES))
+                    running = asyncio.create_task(bench.load.one(client, USER, sizes.million, MORE_AREA_CODES))
                     while not running.done():
                         await _statistics(caller, 1, PAUSE_SECONDS, found, "running")
                     await running

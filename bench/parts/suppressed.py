@@ -13,7 +13,7 @@ from bench import goals
 from bench.part import Bench, Measured, Part
 from bench.parts.pure import AREA_CODE, BATCH, planned_batch
 from bench.results import Figure
-from bench.sizes import MILLION_AREA_CODES, Sizes
+from bench.sizes import MORE_AREA_CODES, Sizes
 from bench.stats import median, quotients
 from numberline import suppressions
 from pipeline.allocate import draw_batch
@@ -46,7 +46,7 @@ async def measure(bench: Bench) -> Measured:
     steps: dict[bool, list[float]] = {False: [], True: []}
     puts = []
     async with bench.load.client(USER) as client:
-        await bench.load.one(client, USER, WARM_UP, MILLION_AREA_CODES)
+        await bench.load.one(client, USER, WARM_UP, MORE_AREA_CODES)
         for _ in range(bench.repeat):
             for on in (False, True):
                 if on:
@@ -56,7 +56,7 @@ async def measure(bench: Bench) -> Measured:
                     puts.append(time.perf_counter() - started)
                 await bench.system.quiet()
                 records, seconds = bench.system.step_seconds()["allocate"]
-                task = await bench.load.one(client, USER, bench.sizes.million, MILLION_AREA_CODES)
+                task = await bench.load.one(client, USER, bench.sizes.million, MORE_AREA_CODES)
                 more_records, more_seconds = bench.system.step_seconds()["allocate"]
                 tasks[on].append(task.seconds)
                 steps[on].append((more_seconds - seconds) / (more_records - records) * 1000)

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.floors.one_by_one import library_seconds, query_seconds
 from bench.part import Bench, Measured, Part
 from bench.results import Figure
-from bench.sizes import MILLION_AREA_CODES, Sizes
+from bench.sizes import MORE_AREA_CODES, Sizes
 from bench.stats import quotients
 from numberline.client import Client
 from numberline.holders import installed_holders
@@ -103,7 +103,7 @@ async def measure(bench: Bench) -> Measured:
 
 async def _generated(bench: Bench) -> str:
     async with bench.load.client(USER) as client:
-        return (await bench.load.one(client, USER, bench.sizes.million, MILLION_AREA_CODES)).task_id
+        return (await bench.load.one(client, USER, bench.sizes.million, MORE_AREA_CODES)).task_id
 
 
 async def _judged(client: Client, task: str) -> float:

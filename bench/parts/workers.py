@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.load import Load
 from bench.part import Bench, Measured, Part
 from bench.results import Figure
-from bench.sizes import LATENCY_AREA_CODES, MILLION_AREA_CODES, WIDE_AREA_CODES, Sizes
+from bench.sizes import LATENCY_AREA_CODES, MILLION_AREA_CODES, MORE_AREA_CODES, WIDE_AREA_CODES, Sizes
 from bench.stats import quotients
 from bench.system import PRODUCT, System, installed_beside, worker_beside
 from bench.worker import COUNTING
@@ -121,7 +121,8 @@ def _largest(system: System) -> list[str]:
     """Area codes of which no other part draws, those with the most numbers first."""
     with psycopg.connect(system.database_url) as connection:
         codes = [code for (code,) in connection.execute(LARGEST)]
-    return [code for code in codes if code not in (*MILLION_AREA_CODES, *LATENCY_AREA_CODES, *WIDE_AREA_CODES)]
+    others = {*MILLION_AREA_CODES, *MORE_AREA_CODES, *LATENCY_AREA_CODES, *WIDE_AREA_CODES}
+    return [code for code in codes if code not in others]
 
 
 def _cpu(system: System) -> float:
