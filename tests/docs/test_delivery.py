@@ -23,6 +23,14 @@ def test_each_of_the_ten_rules_names_what_holds_it() -> None:
         assert re.search(r"^Tests: (?:.|\n)*`tests/", text, re.MULTILINE), text
 
 
+def test_each_section_names_what_holds_it() -> None:
+    """All but the last one, which says what nothing holds."""
+    *sections, last = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    assert last.startswith("What is not covered")
+    for section in sections:
+        assert re.search(r"`tests/|`test_\w+`", section), section.partition("\n")[0]
+
+
 def test_every_test_that_is_named_is_in_the_file_that_is_named() -> None:
     """Where a file is named before it; else anywhere."""
     for file, names in re.findall(r"`(tests/[\w/]+\.py)`\s*(\([^)]*\))?", PAGE):
