@@ -23,6 +23,11 @@ Port 6160, `Authorization: Bearer TOKEN`; errors are [problem details](api.md#pr
 
 {{calls}}
 
+Without a token: `GET /api/openapi.json`, the whole description; `GET /docs`, the same to read; `GET /`, the page.
+Of the processes: `GET /healthz` and `GET /readyz` on a gateway's port 6161, and on a worker's 9101;
+`GET /metrics` on 9101 and on a gateway's 9102.
+More: [health](contract.md#websocket-gateway), [metrics](contract.md#metrics).
+
 ## WebSocket, to the gateway
 
 Port 6161, `/ws/tasks/USER/` or `/ws/phone-generation/USER/`. How a connection goes: [the protocol](websocket.md).

@@ -59,7 +59,10 @@ async def tables(settings: Settings) -> str:
     """They are those of this version of numberline."""
     newest = newest_migration()
     with database(settings) as connection:
-        ((found,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None:
+        raise Broken(f"no migration, and this numberline needs {newest}", RUN_INIT)
+    found = row[0]
     if found > newest:
         raise Broken(
             f"migration {found}, and this numberline knows {newest}",

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.delivery import Delivery
 from agents.records import Record
+from docs.reference import examples
 from gateway import messages, server
 from gateway.api.app import build_app, build_services, description
 from gateway.api.problems import CODES
@@ -102,7 +103,7 @@ def test_a_task() -> None:
 
 
 def test_messages_from_the_server() -> None:
-    """Each type with exactly its fields."""
+    """Each type with exactly its fields; the quick reference has one of each."""
     now, task, at = 0, "t", Position(0, 1, 2)
     sent = [
         *(messages.task_message(event, at) for event in (started(), progressed(2))),
@@ -127,7 +128,7 @@ def test_messages_from_the_server() -> None:
     for message in sent:
         fields = set(json.loads(message.text)) - {"type", "timestamp"}
         assert shown[message.type] - values == fields, message.type
-    assert set(shown) == {message.type for message in sent}
+    assert set(shown) == {message.type for message in sent} == {message.type for message in examples()}
 
 
 def test_messages_from_the_client() -> None:

@@ -67,7 +67,7 @@ def test_a_redrive_needs_tasks_that_are_known(shared_installation: Installation)
 
 
 def test_another_users_task_cannot_be_cancelled(shared_installation: Installation) -> None:
-    """It is unknown to whoever asks, and goes on to its end; a cancel by its own user then says that it has ended."""
+    """It is unknown to whoever asks, and goes on to its end; its own user then hears that it has ended."""
     body = shared_installation.request("owner", quantity=1_000, area_codes=["202"], batch_size=100)
     task = task_id("owner", body["request_id"])
     with shared_installation.worker("w1"):

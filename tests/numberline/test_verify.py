@@ -3,14 +3,16 @@
 import json
 
 import psycopg
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from numberline.setup.newest import newest_migration
 from numberline.setup.topic_settings import Difference
 from numberline.setup.topics import update_topics
-from numberline.verify.check import outcomes
+from numberline.verify.check import Broken, outcomes
 from numberline.verify.checks import all_checks
+from numberline.verify.parts import tables
 from tests.fix_installation import Installation
 
 NOWHERE = {"NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "NUMBERLINE_GATEWAY_PORT": "1"}
@@ -91,6 +93,10 @@ async def test_what_is_wrong_with_topics_and_tables_is_told(shared_installation:
     assert found["tables"].found == f"migration 0001, and this numberline needs {newest_migration()}"
     assert "Run `numberline init`" in found["tables"].remedy
     assert (found["ledger"].status, found["gateway"].status) == ("skipped", "works")
+    with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+        connection.execute("DELETE FROM alembic_version")
+    with pytest.raises(Broken, match="no migration"):
+        await tables(settings)
 
     copies = settings.replication_factor
     was_changed = await update_topics(settings.kafka_bootstrap_servers, settings.namespace, copies)
