@@ -11,7 +11,7 @@ from tests.processes import Process, wait_until
 
 COUNT = "SELECT count(*), count(DISTINCT number) FROM phone_numbers WHERE task_id = %s"
 AREA_CODES = ["212", "213", "214"]
-QUANTITY = 200_000
+QUANTITY, BATCH = 200_000, 5_000
 
 
 def rows_of(installation: Installation, task: str) -> tuple[int, int]:
@@ -25,7 +25,7 @@ def assert_exact(installation: Installation, task: str, quantity: int, *workers:
     assert rows_of(installation, task) == (quantity, quantity)
     assert installation.rows(
         "SELECT count(*), sum(count), max(batch_no) + 1 FROM batches WHERE task_id = %s", task
-    ) == [(quantity // 5000, quantity, quantity // 5000)]
+    ) == [(quantity // BATCH, quantity, quantity // BATCH)]
     for worker in workers:
         assert worker.metric("numberline_ledger_conflicts_total") == 0
 
@@ -48,11 +48,11 @@ def test_a_worker_that_dies_in_the_middle_loses_and_repeats_nothing(
 ) -> None:
     """200,000 numbers over three area codes; the one worker goes in the middle, and another takes up its work."""
     user = f"dies-{number.name}"
-    body = installation.request(user, quantity=QUANTITY, area_codes=AREA_CODES)
+    body = installation.request(user, quantity=QUANTITY, batch_size=BATCH, area_codes=AREA_CODES)
     task = task_id(user, body["request_id"])
     with installation.worker(f"doomed-{number.name}") as doomed:
         installation.produce(json.dumps(body).encode())
-        wait_until(lambda: rows_of(installation, task)[0] >= 5_000, 60, "first rows")
+        wait_until(lambda: rows_of(installation, task)[0] >= BATCH, 60, "first rows")
         doomed.stop(number)
     assert rows_of(installation, task)[0] < QUANTITY
     with installation.worker(f"doomed-{number.name}") as successor:
@@ -62,11 +62,11 @@ def test_a_worker_that_dies_in_the_middle_loses_and_repeats_nothing(
 
 def test_a_worker_on_another_machine_takes_over_without_the_local_state(installation: Installation) -> None:
     """The successor has an empty state directory: it recovers the ledger from the changelog, and is exact."""
-    body = installation.request("moves", quantity=QUANTITY, area_codes=AREA_CODES)
+    body = installation.request("moves", quantity=QUANTITY, batch_size=BATCH, area_codes=AREA_CODES)
     task = task_id("moves", body["request_id"])
     with installation.worker("first-machine") as doomed:
         installation.produce(json.dumps(body).encode())
-        wait_until(lambda: rows_of(installation, task)[0] >= 5_000, 60, "first rows")
+        wait_until(lambda: rows_of(installation, task)[0] >= BATCH, 60, "first rows")
         doomed.stop(signal.SIGKILL)
     with installation.worker("second-machine") as successor:
         wait_until(lambda: _status(installation, task) == "completed", 120, "completed task")
@@ -75,11 +75,11 @@ def test_a_worker_on_another_machine_takes_over_without_the_local_state(installa
 
 def test_of_two_workers_one_is_killed_and_the_other_finishes(installation: Installation) -> None:
     """The survivor takes over the partitions of the dead once its session has expired."""
-    body = installation.request("survives", quantity=QUANTITY)
+    body = installation.request("survives", quantity=QUANTITY, batch_size=BATCH)
     task = task_id("survives", body["request_id"])
     with installation.worker("survivor") as survivor, installation.worker("victim") as victim:
         installation.produce(json.dumps(body).encode())
-        wait_until(lambda: rows_of(installation, task)[0] >= 5_000, 60, "first rows")
+        wait_until(lambda: rows_of(installation, task)[0] >= BATCH, 60, "first rows")
         victim.stop(signal.SIGKILL)
         wait_until(lambda: _status(installation, task) == "completed", 120, "completed task")
         assert rows_of(installation, task) == (QUANTITY, QUANTITY)
