@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gateway import archive, history, stream
 from gateway.main import Ports
@@ -135,7 +135,7 @@ class Listener:
     async def listen(self, until: asyncio.Event) -> None:
         """One connection after the other, each cut after a few messages or a little silence."""
         while not until.is_set():
-            with contextlib.suppress(OSError, ConnectionClosed, TimeoutError, EOFError):
+            with contextlib.suppress(OSError, ConnectionClosed, InvalidHandshake, TimeoutError, EOFError):
                 async with self._resumed() as client:
                     for _ in range(self._chance.choice((0, 1, 3, 10, 40))):
                         async with asyncio.timeout(0.2):
