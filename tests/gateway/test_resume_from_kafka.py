@@ -176,9 +176,6 @@ class Listener:
             yield client
 
 
-# on a busy machine a connection that comes as its gateway ends is left to the garbage collector: which side's
-# it is has not been found
-@pytest.mark.filterwarnings("ignore:.*_SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("seed", "most_bytes", "found_in"), [(1, 3 << 10, "kafka"), (2, 32 << 20, "memory")])
 async def test_however_often_a_client_is_cut_it_hears_what_the_topic_holds_once_each_and_in_order(
     topic: ProgressTopic, monkeypatch: pytest.MonkeyPatch, seed: int, most_bytes: int, found_in: str
