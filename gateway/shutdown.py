@@ -6,6 +6,7 @@ from collections.abc import Collection
 from websockets.asyncio.server import Server
 
 from gateway.connection import Connection
+from gateway.listener import stop_accepting
 
 SECONDS = 1.2  # for the closing handshakes, and as much again for every so many connections:
 CONNECTIONS_A_SECOND = 5_000
@@ -15,6 +16,7 @@ RETRIES_A_SECOND = 500  # of this gateway's clients, at its successors
 
 async def shut_down(server: Server, connections: Collection[Connection]) -> None:
     """Tell every client 1001, and cut those who do not answer in time."""
+    await stop_accepting(server.sockets)
     for number, connection in enumerate(list(connections)):
         connection.send_away(FIRST_RETRY_SECONDS + number / RETRIES_A_SECOND)
     server.close(reason="shutting down")  # and whoever is not authenticated yet

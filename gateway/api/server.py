@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gateway.listener import stop_accepting
 from gateway.server import port_refused
 from pipeline.settings import Settings
 
@@ -80,5 +81,6 @@ async def listening(settings: Settings, app: FastAPI) -> AsyncIterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
+        await stop_accepting([listener])
         server.should_exit = True
         await serving
