@@ -110,8 +110,8 @@ def built(state: Path, workers: int, say: Say, brokers: int = 1) -> Iterator[Sys
     Raises EmbeddedError, NumberlineError, ChaosError.
     """
     with contextlib.ExitStack() as stack:
-        kafka_proxies = [stack.enter_context(Proxy(*_two_ports())) for _ in range(brokers)]
-        postgres_proxy = stack.enter_context(Proxy(*_two_ports()))
+        kafka_proxies = [stack.enter_context(Proxy(free_port(), free_port())) for _ in range(brokers)]
+        postgres_proxy = stack.enter_context(Proxy(free_port(), free_port()))
         say("Kafka broker" if brokers == 1 else f"{brokers} Kafka brokers")
         kafka = _kafka(state, kafka_proxies)
         stack.enter_context(kafka)
@@ -157,13 +157,6 @@ def _kafka(state: Path, proxies: Sequence[Proxy]) -> Kafka | KafkaCluster:
     if len(ports) == 1:
         return Kafka(state, port=ports[0][0], advertised_port=ports[0][1])
     return KafkaCluster(state, ports=ports)
-
-
-def _two_ports() -> tuple[int, int]:
-    first = free_port()
-    while (second := free_port()) == first:
-        pass
-    return first, second
 
 
 def _stop(system: System) -> None:
