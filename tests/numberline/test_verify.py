@@ -1,6 +1,8 @@
 """`numberline verify` on a running installation, and on one in which something is wrong."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from numberline.verify.checks import all_checks
 from numberline.verify.parts import tables
 from tests.fix_installation import Installation
 
+PATIENCE_SECONDS = 30
 NOWHERE = {"NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "NUMBERLINE_GATEWAY_PORT": "1"}
 
 
@@ -77,14 +80,35 @@ def test_a_gateway_that_is_away_is_told_with_its_variable(shared_installation: I
     assert "NUMBERLINE_GATEWAY_PORT" in done.stdout
 
 
-async def test_what_is_wrong_with_topics_and_tables_is_told(shared_installation: Installation) -> None:
+@pytest.fixture
+async def admin(shared_installation: Installation) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Of the shared installation's broker."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=shared_installation.settings.kafka_bootstrap_servers)
+    await admin.start()
+    yield admin
+    await admin.close()
+
+
+async def until_it_has(admin: AIOKafkaAdminClient, topic: str, **settings: str) -> None:
+    """Return once the broker says that these are the topic's: it applies them after it has answered."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            answer, *_ = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+            now = {entry[0].replace(".", "_"): entry[1] for entry in answer.resources[0][-1]}
+            if now.items() >= settings.items():
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_wrong_with_topics_and_tables_is_told(
+    shared_installation: Installation, admin: AIOKafkaAdminClient
+) -> None:
     """A setting that somebody changed, which init sets back; an upgrade without init; no worker."""
     settings = shared_installation.settings
     name = f"{settings.namespace}.batches"
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await admin.start()
     changed = {"retention.ms": "1000", "segment.ms": "5000"}  # one that is ours, and one that is not
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, changed)])
+    await until_it_has(admin, name, retention_ms="1000", segment_ms="5000")
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     found = {one.check: one for one in await outcomes(all_checks(), settings, lambda _: None)}
@@ -104,7 +128,4 @@ async def test_what_is_wrong_with_topics_and_tables_is_told(shared_installation:
         Difference(name, "max.message.bytes", "1048588", "10485760"),
         Difference(name, "retention.ms", "1000", "1209600000"),
     ]
-    answer, *_ = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    now = {entry[0]: entry[1] for entry in answer.resources[0][-1]}
-    assert (now["retention.ms"], now["segment.ms"]) == ("1209600000", "5000")
-    await admin.close()
+    await until_it_has(admin, name, retention_ms="1209600000", segment_ms="5000")
