@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agents.delivery import SMALL_BYTES, Delivery, pure
-from agents.handoff import Handoff
+from agents.delivery import Delivery, pure
+from agents.handoff import SMALL_BYTES, Handoff
 from agents.producers import StepProducer
 from agents.records import Outgoing, Record
 from agents.registration import run_beside
