@@ -5,7 +5,9 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 from confluent_kafka import (
@@ -16,7 +18,24 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from deploy.strimzi import sender
 from embedded import Kafka, Postgres
@@ -140,7 +159,7 @@ def _send(client: dict[str, str], topic: str, value: bytes) -> None:
 
 
 def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Installation) -> None:
-    """Neither write anything else, nor read anything, not even requests, nor make a topic or join a group."""
+    """Neither write anything else, nor read anything, nor make a topic, join a group or have a transaction."""
     client = broker.client("requests")
     others = [topics.topic_name("secure", topic) for topic in topics.TOPICS if topic is not topics.REQUESTS]
     others += [topics.changelog_name("secure", table) for table in topics.TABLES]
@@ -149,10 +168,80 @@ def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Inst
             _send(client, name, b"")
     admin = AdminClient(client)
     assert set(admin.list_topics(timeout=20).topics) == {"secure.requests"}
+    assert admin.list_consumer_groups().result(30).valid == []
+    assert admin.describe_acls(EVERYBODY).result(30) == []  # so this client tells a refusal; there are many
     for name in ("secure.requests", "secure.progress"):
         assert "AUTHORIZATION" in _reads(client, name)
-    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
-        admin.create_topics([NewTopic("secure.mine", 1, 1)])["secure.mine"].result(30)
+    for group in ("secure", "secure-project", uuid.uuid4().hex):
+        assert _joins(client, group, "secure.requests") == "GROUP_AUTHORIZATION_FAILED"
+    with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+        Producer({**client, "transactional.id": "mine"}).init_transactions(30)
+
+
+REQUESTS = TopicPartition("secure.requests", 0)
+OF_REQUESTS = ConfigResource(ConfigResource.Type.TOPIC, REQUESTS.topic)
+EVERYBODY = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
+# what an administrator asks: name -> the answers that are to come
+ADMINISTRATION: dict[str, Callable[[AdminClient], Iterable[Future[Any]]]] = {
+    "make a topic": lambda admin: admin.create_topics([NewTopic("secure.mine", 1, 1)]).values(),
+    "delete its topic": lambda admin: admin.delete_topics([REQUESTS.topic]).values(),
+    "add partitions": lambda admin: admin.create_partitions([NewPartitions(REQUESTS.topic, 99)]).values(),
+    "delete its records": lambda admin: admin.delete_records([TopicPartition(REQUESTS.topic, 0, 0)]).values(),
+    "read settings of its topic": lambda admin: admin.describe_configs([OF_REQUESTS]).values(),
+    "read settings of the broker": lambda admin: admin.describe_configs(
+        [ConfigResource(ConfigResource.Type.BROKER, "1")]
+    ).values(),
+    "change settings of its topic": lambda admin: admin.incremental_alter_configs(
+        [
+            ConfigResource(
+                ConfigResource.Type.TOPIC,
+                REQUESTS.topic,
+                incremental_configs=[ConfigEntry("retention.ms", "1", incremental_operation=AlterConfigOpType.SET)],
+            )
+        ]
+    ).values(),
+    "see a group": lambda admin: admin.describe_consumer_groups(["secure"]).values(),
+    "read offsets of a group": lambda admin: admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions("secure", [REQUESTS])]
+    ).values(),
+    "move a group": lambda admin: admin.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions("secure", [TopicPartition(REQUESTS.topic, 0, 0)])]
+    ).values(),
+    "delete a group": lambda admin: admin.delete_consumer_groups(["secure-project"]).values(),
+    "delete rules": lambda admin: admin.delete_acls([EVERYBODY]).values(),
+    "make a rule": lambda admin: admin.create_acls(
+        [
+            AclBinding(
+                ResourceType.TOPIC,
+                "secure.",
+                ResourcePatternType.PREFIXED,
+                "User:requests",
+                "*",
+                AclOperation.ALL,
+                AclPermissionType.ALLOW,
+            )
+        ]
+    ).values(),
+    "change a login": lambda admin: admin.alter_user_scram_credentials(
+        [
+            UserScramCredentialUpsertion(
+                "requests", ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), PASSWORD.encode()
+            )
+        ]
+    ).values(),
+}
+
+
+@pytest.mark.parametrize("act", ADMINISTRATION)
+@pytest.mark.usefixtures("made")
+def test_who_sends_requests_is_no_administrator(broker: SecureBroker, act: str) -> None:
+    """Of nothing, its own topic and its own login included."""
+    admin = AdminClient(broker.client("requests"))
+    (answer,) = ADMINISTRATION[act](admin)
+    with pytest.raises(KafkaException, match="AUTHORIZATION_FAILED"):
+        answer.result(30)
 
 
 def test_a_sender_is_taken_away_alone(broker: SecureBroker, made: Installation) -> None:
@@ -214,6 +303,19 @@ def _reads(client: dict[str, str], name: str) -> str:
         assert record is not None
         error = record.error()
         return error.name() if error else "read"
+    finally:
+        consumer.close()
+
+
+def _joins(client: dict[str, str], group: str, topic: str) -> str:
+    """The error that joining a group ends in."""
+    consumer = Consumer({**client, "group.id": group})
+    try:
+        consumer.subscribe([topic])
+        record = consumer.poll(30)
+        assert record is not None
+        error = record.error()
+        return error.name() if error else "joined"
     finally:
         consumer.close()
 
