@@ -16,11 +16,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.monitoring.panels import DASHBOARDS
 from deploy.monitoring.rules import alerts, recording_rules
 from embedded import Kafka, Postgres
 from schemas import codec, events
 from tests.numberline.test_ledger import tombstone
+from tests.operations.dashboards import expressions
 from tests.operations.watched import ENVIRONMENT, LIMITS, SECONDS, SLOW_TASKS, USER, Watched, watching
 from tests.prefix_files import CO_CODES_HEADER, co_code, write
 from tests.processes import wait_until
@@ -48,14 +48,7 @@ def watched(system: Watched) -> Iterator[Watched]:
 
 def test_every_expression_has_data(watched: Watched) -> None:
     """Of dashboards, their variables and recording rules, under load; and of alerts none, for all is well."""
-    asked = {
-        expr.replace("$__rate_interval", "1m").replace("$instance", ".*")
-        for dashboard in DASHBOARDS
-        for panel in dashboard.panels
-        for expr, _ in panel.queries
-    }
-    asked |= {rule["record"] for rule in recording_rules(LIMITS)}
-    asked |= {f"count by (instance) ({dashboard.instances})" for dashboard in DASHBOARDS}
+    asked = {*expressions(), *(rule["record"] for rule in recording_rules(LIMITS))}
     for _ in range(SECONDS):
         watched.load()
         asked = {expr for expr in asked if not _has_data(watched.prometheus, expr)}

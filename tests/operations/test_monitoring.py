@@ -1,6 +1,5 @@
 """The rules and dashboards as files: in step with the code that writes them, sound, explained, each alert held."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,12 @@ from deploy.monitoring.__main__ import HERE, files, runbook_sections
 from deploy.monitoring.grafana import Dashboard
 from deploy.monitoring.panels import DASHBOARDS
 from deploy.monitoring.rules import Alert, alerts, recording_rules
+from tests.operations.dashboards import shown
 from tests.pipeline.test_metrics import families
 from tests.prometheus import promtool
 
 UNIT_TESTS = Path(__file__).with_name("rules_test.yaml")
+UNITS = {"short", "percentunit", "s", "bytes", "Bps", "cps", "reqps"}  # by Grafana's names
 ALERTS = [pytest.param(alert, id=alert.name) for alert in alerts()]
 
 
@@ -85,18 +86,52 @@ def test_every_metric_is_looked_at() -> None:
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
 def test_dashboard_is_explained(dashboard: Dashboard) -> None:
-    """Each panel has a title, description, unit, legends and a way to the runbook; there are variables."""
-    assert len({panel.title for panel in dashboard.panels}) == len(dashboard.panels)
-    for panel in dashboard.panels:
-        assert panel.title
-        assert panel.description.endswith(".")
-        assert panel.unit
-        assert all(legend for _, legend in panel.queries)
-        assert panel.runbook in runbook_sections()
-    made = json.loads((HERE / "dashboards" / f"{dashboard.uid}.json").read_text())
+    """As Grafana reads it: each panel has a title, description, unit, legends and a way to the runbook."""
+    made = shown(dashboard.uid)
+    titles = {panel["id"]: panel["title"] for panel in shown("numberline-runbook")["panels"]}
+    assert len({panel["title"] for panel in made["panels"]}) == len(made["panels"]) == len(dashboard.panels)
+    for panel in made["panels"]:
+        assert panel["title"]
+        assert panel["description"].endswith(".")
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+        assert all(target["expr"] and target["legendFormat"] for target in panel["targets"])
+        (link,) = panel["links"]
+        assert titles[int(link["url"].rpartition("=")[2])] in runbook_sections()
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+def test_panels_link_to_the_section_that_belongs_to_them(dashboard: Dashboard) -> None:
+    """Its number is that of a panel of the runbook's dashboard, whose text is the section's."""
+    sections = {panel["id"]: panel for panel in shown("numberline-runbook")["panels"]}
+    for panel, made in zip(dashboard.panels, shown(dashboard.uid)["panels"], strict=True):
+        section = sections[int(made["links"][0]["url"].rpartition("=")[2])]
+        assert section["title"] == panel.runbook
+        assert section["options"]["content"] == runbook_sections()[panel.runbook]
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+def test_variables_are_used(dashboard: Dashboard) -> None:
+    """Each panel asks the source that is chosen, and some of them of the instances that are."""
+    made = shown(dashboard.uid)
     assert [variable["name"] for variable in made["templating"]["list"]] == ["source", "instance"]
-    runbook = json.loads((HERE / "dashboards" / "numberline-runbook.json").read_text())
-    titles = {panel["id"]: panel["title"] for panel in runbook["panels"]}
-    for panel, shown in zip(dashboard.panels, made["panels"], strict=True):
-        (link,) = shown["links"]
-        assert titles[int(link["url"].rpartition("=")[2])] == panel.runbook
+    targets = [target for panel in made["panels"] for target in panel["targets"]]
+    assert {one["datasource"]["uid"] for one in (*made["panels"], *targets)} == {"${source}"}
+    assert any("$instance" in target["expr"] for target in targets)
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+def test_unit_is_that_of_what_is_asked(dashboard: Dashboard) -> None:
+    """Seconds for latencies, bytes for sizes, a second for rates: by the names of the metrics."""
+    for panel in shown(dashboard.uid)["panels"]:
+        for target in panel["targets"]:
+            expr, unit = target["expr"], panel["fieldConfig"]["defaults"]["unit"]
+            if "ratio" in expr:
+                assert unit == "percentunit"
+            elif "cpu_seconds" in expr:
+                assert unit == "short"  # seconds a second: cores
+            elif "_seconds" in expr:
+                assert unit == "s"
+            elif "_bytes" in expr:
+                assert unit == ("Bps" if "rate(" in expr else "bytes")
+            else:
+                assert (unit in ("cps", "reqps")) == ("rate(" in expr)
