@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from prometheus_client.metrics_core import Metric
 
 from deploy.monitoring.rules import alerts, recording_rules
 from embedded import Kafka, Postgres
@@ -22,11 +23,21 @@ from schemas import codec, events
 from tests.numberline.test_ledger import tombstone
 from tests.operations.dashboards import expressions
 from tests.operations.watched import ENVIRONMENT, LIMITS, SECONDS, SLOW_TASKS, USER, Watched, watching
+from tests.pipeline.test_metrics import families
 from tests.prefix_files import CO_CODES_HEADER, co_code, write
 from tests.processes import wait_until
-from tests.prometheus import Prometheus
+from tests.prometheus import ROOT, Prometheus
 
 DAY = 86_400_000  # ms
+# what no fault and no load here makes -> the test that it moves in
+MOVED_ELSEWHERE = {
+    "numberline_lookups": "tests/end_to_end/test_lookups.py",
+    "numberline_facts_let_go": "tests/numberline/test_ledger.py",
+    "numberline_ledger_facts": "tests/numberline/test_ledger.py",
+    "numberline_progress_coalesced": "tests/gateway/test_connection.py",
+    "numberline_websocket_slow_readers": "tests/gateway/test_connection.py",
+    "numberline_websocket_resumes": "tests/gateway/test_resume_from_kafka.py",
+}
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +239,19 @@ def test_a_gateway_that_is_gone(watched: Watched) -> None:
     away.stop()
     watched.start_gateway()
     watched.wait_for_gateway()
+
+
+def test_every_metric_has_moved(system: Watched) -> None:
+    """In the tests above: none stays where it began. Of what none of them makes, another test tells."""
+    still = {one.name for one in families() if not _has_moved(system.prometheus, one)}
+    assert still == set(MOVED_ELSEWHERE)
+    for name, path in MOVED_ELSEWHERE.items():
+        assert name in (ROOT / path).read_text()
+
+
+def _has_moved(prometheus: Prometheus, family: Metric) -> bool:
+    name = family.name + {"counter": "_total", "histogram": "_count", "info": "_info"}.get(family.type, "")
+    return any(float(series["value"][1]) for series in prometheus.query(f"max_over_time({name}[1h])"))
 
 
 def test_every_alert_was_seen(system: Watched) -> None:
