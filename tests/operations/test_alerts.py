@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,11 @@ import psycopg
 import pytest
 from prometheus_client.metrics_core import Metric
 
+from deploy.monitoring.__main__ import runbook_sections
 from deploy.monitoring.rules import alerts, recording_rules
 from embedded import Kafka, Postgres
 from schemas import codec, events
+from tests.end_to_end.test_redrive import skip_everything
 from tests.numberline.test_ledger import tombstone
 from tests.operations.dashboards import expressions
 from tests.operations.watched import ENVIRONMENT, LIMITS, SECONDS, SLOW_TASKS, USER, Watched, watching
@@ -37,6 +40,15 @@ MOVED_ELSEWHERE = {
     "numberline_progress_coalesced": "tests/gateway/test_connection.py",
     "numberline_websocket_slow_readers": "tests/gateway/test_connection.py",
     "numberline_websocket_resumes": "tests/gateway/test_resume_from_kafka.py",
+}
+
+COMMAND = re.compile(r"`((?:numberline [a-z]|SELECT)[^`]*)`")
+# (alert, command of its section) -> the file that runs it
+TRIED_ELSEWHERE = {
+    ("NumberlineNoWorker", "numberline worker"): "tests/operations/watched.py",
+    ("NumberlineNoGateway", "numberline gateway"): "tests/operations/watched.py",
+    ("NumberlineDeadLetters", "numberline deadletters replay LETTER"): "tests/numberline/test_dead_letters.py",
+    ("NumberlineLedgerConflict", "numberline up --workers 0"): "tests/numberline/test_up.py",
 }
 
 
@@ -94,10 +106,28 @@ def test_a_worker_that_is_killed(watched: Watched) -> None:
         wait_until(lambda: watched.prometheus.query("max(numberline_active_tasks) > 0"), SECONDS, "active task")
         watched.worker.stop(signal.SIGKILL)
     watched.fires("NumberlineWorkerDown", "NumberlineNoWorker", "NumberlineTaskStuck")
+    shown = watched.by_hand("NumberlineNoWorker", "numberline tasks")
+    assert watched.by_hand("NumberlineNoWorker", "numberline tasks") == shown  # nothing moves
     second = watched.ask(area_code="201", quantity=10)
     watched.fires("NumberlineLagGrowing")
     watched.start_worker()
     watched.wait_for_end(first, second)
+
+
+def test_a_task_of_which_something_was_lost(watched: Watched) -> None:
+    """Nothing lags, and it tells nothing: what of it is in flight is sent again."""
+    alert = "NumberlineTaskStuck"
+    task = watched.ask(area_code="201", quantity=5_000, batch_size=100)
+    first = "SELECT 1 FROM batches WHERE task_id = %s LIMIT 1"
+    wait_until(lambda: watched.made.rows(first, task), SECONDS, "first batch")
+    assert watched.worker.stop() == 0
+    skip_everything(watched.made)
+    watched.start_worker()
+    watched.fires(alert)
+    assert watched.prometheus.query("sum(numberline_consumer_lag_records) == 0")
+    assert re.search(f"{task}.* running ", watched.by_hand(alert, "numberline tasks"))
+    watched.by_hand(alert, "numberline redrive ID", ID=task)
+    watched.wait_for_end(task)
 
 
 @contextlib.contextmanager
@@ -252,6 +282,18 @@ def test_every_metric_has_moved(system: Watched) -> None:
 def _has_moved(prometheus: Prometheus, family: Metric) -> bool:
     name = family.name + {"counter": "_total", "histogram": "_count", "info": "_info"}.get(family.type, "")
     return any(float(series["value"][1]) for series in prometheus.query(f"max_over_time({name}[1h])"))
+
+
+def test_every_command_of_the_sections_was_tried(system: Watched) -> None:
+    """By the tests above, but for what is listed, which another test does."""
+    named = {
+        (alert, command)
+        for alert, text in runbook_sections().items()
+        for command in COMMAND.findall(" ".join(text.split()))
+    }
+    assert system.tried == named - set(TRIED_ELSEWHERE)
+    for (_, command), path in TRIED_ELSEWHERE.items():
+        assert command.split()[1] in (ROOT / path).read_text()
 
 
 def test_every_alert_was_seen(system: Watched) -> None:
