@@ -11,6 +11,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from deploy.monitoring.rules import JOBS, groups
+from pipeline.acls import acls
 from schemas import topics
 from tests.deploy.manifests import (
     EXTENDED,
@@ -94,19 +95,25 @@ def test_what_scales_has_no_count_of_its_own(overlay: str) -> None:
     assert workers["spec"]["maxReplicaCount"] <= int(settings["NUMBERLINE_PARTITIONS"])
     for trigger in workers["spec"]["triggers"]:
         asked = trigger["metadata"]
+        assert trigger["type"] == "kafka"
+        assert int(asked["lagThreshold"]) > 0
         assert asked["bootstrapServers"] == settings["NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS"]
         assert asked["topic"].removeprefix(f"{asked['consumerGroup']}.") in {topic.name for topic in topics.TOPICS}
+    assert {trigger["metadata"]["topic"] for trigger in workers["spec"]["triggers"]} == {
+        rule.name for rule in acls("numberline", "scaler") if rule.resource == "topic"
+    }
     (gateways,) = of_kind(overlay, "HorizontalPodAutoscaler")
-    assert gateways["spec"]["minReplicas"] >= 2
+    assert gateways["spec"]["scaleTargetRef"]["kind"] == "Deployment"
+    assert [metric["resource"]["name"] for metric in gateways["spec"]["metrics"]] == ["cpu"]
+    assert gateways["spec"]["maxReplicas"] > gateways["spec"]["minReplicas"] >= 2
 
 
-def test_prometheus_finds_every_pod_with_metrics() -> None:
+@pytest.mark.parametrize("overlay", SCALED)
+def test_prometheus_finds_every_pod_with_metrics(overlay: str) -> None:
     """By a port that workers and gateways have, and with the jobs that the rules name."""
-    (monitor,) = of_kind("operators", "PodMonitor")
+    (monitor,) = of_kind(overlay, "PodMonitor")
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    watched = [
-        one for one in selected("operators", monitor["spec"]["selector"]) if endpoint["port"] in ports_of(one)
-    ]
+    watched = [one for one in selected(overlay, monitor["spec"]["selector"]) if endpoint["port"] in ports_of(one)]
     components = {labels_of(one)["app.kubernetes.io/component"] for one in watched}
     job = endpoint["relabelings"][0]
     assert job["targetLabel"] == "job"
