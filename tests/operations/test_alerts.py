@@ -284,6 +284,16 @@ def _has_moved(prometheus: Prometheus, family: Metric) -> bool:
     return any(float(series["value"][1]) for series in prometheus.query(f"max_over_time({name}[1h])"))
 
 
+def test_buckets_hold_what_was_measured(system: Watched) -> None:
+    """In the tests above, faults included: nothing took longer than the last, and not all less than the first."""
+    for one in families():
+        if one.type == "histogram":
+            asked = f"sum by (le) (max_over_time({one.name}_bucket[1h]))"
+            counts = {float(found["metric"]["le"]): found["value"][1] for found in system.prometheus.query(asked)}
+            first, *_, last, all_of_it = (int(counts[le]) for le in sorted(counts))
+            assert first < last == all_of_it, one.name
+
+
 def test_every_command_of_the_sections_was_tried(system: Watched) -> None:
     """By the tests above, but for what is listed, which another test does."""
     named = {

@@ -1,5 +1,6 @@
 """The rules and dashboards as files: in step with the code that writes them, sound, explained, each alert held."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import yaml
 from deploy.monitoring.__main__ import HERE, files, runbook_sections
 from deploy.monitoring.grafana import Dashboard
 from deploy.monitoring.panels import DASHBOARDS
-from deploy.monitoring.rules import Alert, alerts, recording_rules
+from deploy.monitoring.rules import SLO_SECONDS, Alert, Limits, alerts, recording_rules
+from pipeline.metrics import RECOVERY_SECONDS, SECONDS, SIZES, TASK_SECONDS
+from pipeline.settings import Settings
+from schemas.requests import MAX_QUANTITY
 from tests.operations.dashboards import shown
 from tests.pipeline.test_metrics import families
 from tests.prometheus import promtool
@@ -84,6 +88,16 @@ def test_every_metric_is_looked_at() -> None:
         ]
     )
     assert not [family.name for family in families() if family.name not in asked]
+
+
+def test_buckets_end_where_what_they_measure_does() -> None:
+    """A step's at its deadline, a recovery's at its alarm; the objective is a bound, the greatest task a size."""
+    assert Settings.model_fields["deadline_seconds"].default == SECONDS[-1]
+    assert f"{RECOVERY_SECONDS[-1] / 60:g}m" == Limits().hold
+    assert float(SLO_SECONDS) in TASK_SECONDS
+    assert SIZES[-1] == MAX_QUANTITY
+    for bounds in (SECONDS, TASK_SECONDS, RECOVERY_SECONDS):
+        assert all(1 < after / before <= 3 for before, after in pairwise(bounds))  # how far a quantile may be out
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
