@@ -42,6 +42,8 @@ MOVED_ELSEWHERE = {
     "numberline_websocket_resumes": "tests/gateway/test_resume_from_kafka.py",
 }
 
+SOMEBODY = re.compile(r"\d{10}|[0-9a-f]{8}-?[0-9a-f]{4}|127\.0\.0\.1")  # a number, an id, an address
+OF_PROMETHEUS = {"__name__", "instance", "job"}
 COMMAND = re.compile(r"`((?:numberline [a-z]|SELECT)[^`]*)`")
 # (alert, command of its section) -> the file that runs it
 TRIED_ELSEWHERE = {
@@ -282,6 +284,14 @@ def test_every_metric_has_moved(system: Watched) -> None:
 def _has_moved(prometheus: Prometheus, family: Metric) -> bool:
     name = family.name + {"counter": "_total", "histogram": "_count", "info": "_info"}.get(family.type, "")
     return any(float(series["value"][1]) for series in prometheus.query(f"max_over_time({name}[1h])"))
+
+
+def test_no_label_says_whom_it_was_about(system: Watched) -> None:
+    """In the tests above: no user, no task, no request, no number, no address of a client."""
+    series = system.prometheus.query('last_over_time({__name__=~"numberline_.+"}[1h])')
+    values = {value for one in series for name, value in one["metric"].items() if name not in OF_PROMETHEUS}
+    assert {"generate", "intake", "NJ"} <= values
+    assert not [value for value in values if value == USER or SOMEBODY.search(value)]
 
 
 def test_buckets_hold_what_was_measured(system: Watched) -> None:
