@@ -39,6 +39,7 @@ from confluent_kafka.admin import (
 
 from deploy.strimzi import sender
 from embedded import Kafka, Postgres
+from embedded.ports import free_port
 from numberline.client import signing_rules
 from pipeline.acls import ROLES, Acl, acls
 from pipeline.errors import SettingsInvalid
@@ -52,6 +53,7 @@ from tests.processes import Process, get, wait_until
 from tests.security.broker import PASSWORD, SecureBroker, secure_broker
 
 PLACE = "numberline"
+AREA_CODES = ("202", "213", "305", "312", "404", "503", "617", "702", "808", "907")  # of several partitions
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +103,36 @@ def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation, ru
     assert _call(made, f"tasks/?user_id={user}", "boss", scopes=[made.settings.auth_operator_scope]) == 200
 
 
-def _call(made: Installation, path: str, user: str, fields: bytes | None = None, scopes: Sequence[str] = ()) -> int:
-    """The status of an HTTP call, a POST where there are fields."""
+@pytest.mark.usefixtures("running")
+def test_each_may_log_in_the_other_way(broker: SecureBroker, made: Installation) -> None:
+    """A worker with a certificate, as in `complete`, works; a gateway with a password submits."""
+    port, ready = free_port(), free_port()
+    ports = {"NUMBERLINE_HTTP_PORT": str(port), "NUMBERLINE_GATEWAY_PORT": str(ready)}
+    with (
+        made.worker("w2", **broker.certificate("worker")) as worker,
+        made.process("gateway", "g2", **ports, **broker.login("gateway")),
+    ):
+        wait_until(lambda: get(f"http://127.0.0.1:{ready}/readyz"), 30, "ready gateway")
+        before = _completed(made)
+        for area_code in AREA_CODES:
+            fields = json.dumps({"quantity": 10, "area_code": area_code}).encode()
+            assert _call(made, "generate-numbers-enhanced/", "eve", fields, port=port) == 202
+        wait_until(lambda: _completed(made) == before + len(AREA_CODES), 60, "tasks of both workers")
+        assert worker.metric('numberline_records_total{step="allocate"}') > 0
+
+
+def _call(
+    made: Installation,
+    path: str,
+    user: str,
+    fields: bytes | None = None,
+    scopes: Sequence[str] = (),
+    port: int | None = None,
+) -> int:
+    """The status of an HTTP call, a POST where there are fields; port: of another gateway."""
     token = sign(signing_rules(made.settings), user, time.time(), 600, scopes=scopes)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    url = f"http://127.0.0.1:{made.settings.http_port}/api/{path}"
+    url = f"http://127.0.0.1:{port or made.settings.http_port}/api/{path}"
     with urllib.request.urlopen(urllib.request.Request(url, fields, headers), timeout=30) as answer:
         return int(answer.status)
 
