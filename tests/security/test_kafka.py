@@ -48,9 +48,11 @@ from pipeline.settings import Settings
 from pipeline.tokens import sign
 from schemas import topics
 from tests.docs.pages import page, tables
+from tests.end_to_end.test_lookups import asking, external
 from tests.fix_installation import Installation, make_installation
+from tests.lookup_server import LookupServer
 from tests.processes import Process, get, wait_until
-from tests.security.broker import PASSWORD, SecureBroker, secure_broker
+from tests.security.broker import ADMIN, PASSWORD, SecureBroker, secure_broker
 
 PLACE = "numberline"
 AREA_CODES = ("202", "213", "305", "312", "404", "503", "617", "702", "808", "907")  # of several partitions
@@ -79,7 +81,8 @@ def made(
 def running(broker: SecureBroker, made: Installation) -> Iterator[Process]:
     """A worker with a password and a gateway with a certificate, which is returned."""
     with (
-        made.worker(**broker.login("worker")),
+        LookupServer().running() as provider,
+        made.worker(**broker.login("worker"), **asking(provider)),
         made.process("gateway", "gateway", **broker.certificate("gateway")) as gateway,
     ):
         wait_until(lambda: get(f"http://127.0.0.1:{made.settings.gateway_port}/readyz"), 30, "ready gateway")
@@ -101,6 +104,9 @@ def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation, ru
     wait_until(lambda: _completed(made) == 2, 60, "task by HTTP")
     wait_until(lambda: running.metric('numberline_region_numbers{region="NY",status="used"}') == 10, 30, "usage")
     assert _call(made, f"tasks/?user_id={user}", "boss", scopes=[made.settings.auth_operator_scope]) == 200
+    judged = external(user, numbers=["+14155550123"])
+    _send(broker.client("requests"), "secure.requests", json.dumps(judged).encode())
+    wait_until(lambda: _completed(made) == 3, 60, "validation, with a lookup")
 
 
 @pytest.mark.usefixtures("running")
@@ -162,6 +168,18 @@ def test_commands_work_with_their_rules(broker: SecureBroker, made: Installation
     refused = made.run("suppress", "add", "+14155550124", **broker.login("requests"))
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.usefixtures("made")
+def test_every_rule_to_write_was_used(broker: SecureBroker) -> None:
+    """By the tests above: no topic and no changelog is empty, so each of its writers had the rule it needs."""
+    admin = AdminClient(broker.client(ADMIN))
+    names = [topics.topic_name("secure", topic) for topic in topics.TOPICS]
+    names += [topics.changelog_name("secure", table) for table in topics.TABLES]
+    held = admin.list_topics(timeout=20).topics
+    places = [TopicPartition(name, number) for name in names for number in held[name].partitions]
+    ends = admin.list_offsets({place: OffsetSpec.latest() for place in places})
+    assert {place.topic for place, end in ends.items() if end.result(30).offset > 0} == set(names)
 
 
 def _done(done: subprocess.CompletedProcess[str]) -> str:
