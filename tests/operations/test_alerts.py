@@ -126,7 +126,7 @@ def test_a_task_of_which_something_was_lost(watched: Watched) -> None:
     skip_everything(watched.made)
     watched.start_worker()
     watched.fires(alert)
-    assert watched.prometheus.query("sum(numberline_consumer_lag_records) == 0")
+    wait_until(lambda: watched.prometheus.query("sum(numberline_consumer_lag_records) == 0"), SECONDS, "end of lag")
     assert re.search(f"{task}.* running ", watched.by_hand(alert, "numberline tasks"))
     watched.by_hand(alert, "numberline redrive ID", ID=task)
     watched.wait_for_end(task)
