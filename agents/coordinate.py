@@ -87,11 +87,16 @@ class Coordinate:
         return None
 
     async def _send(self, decision: Decision, beside: list[Outgoing]) -> None:
-        """What is to be worked on by a request of its own, first: work begins while the user is told."""
-        await self._delivery.send(*(batch_message(batch) for batch in decision.batches))
+        """At a task's begin its batches by a request of their own: work begins while the user is told. Later all at
+        once: who waits for the next record of this partition waits for one acknowledgement less."""
+        batches = [batch_message(batch) for batch in decision.batches]
+        told = [*progress_messages(decision), *beside]
         if decision.begins:
+            await self._delivery.send(*batches)
             await self._delivery.give_way()
-        await self._delivery.send(*progress_messages(decision), *beside)
+            await self._delivery.send(*told)
+        else:
+            await self._delivery.send(*batches, *told)
 
     async def _allowed(
         self, record: Record, submitted: events.Submission, task: Task
