@@ -36,14 +36,15 @@ def gone() -> None:
 
 
 def identity(record: Record) -> Identity:
-    """Task and batch, out of the headers."""
+    """Task and batch, out of the headers; None for one that the record does not have."""
     return record.header("task"), record.header("batch")
 
 
 class Handoff:
     """What was handed to one step, until the broker's copies come.
 
-    attempt: the step, raising what it raises. failed: called with what is no property of the record.
+    attempt: the step, raising what it raises. failed: called with what is no property of the record. Belongs to the
+    worker's event loop; no lock.
     """
 
     def __init__(self, attempt: Attempt, failed: Callable[[Exception], Awaitable[None]]) -> None:
@@ -74,7 +75,10 @@ class Handoff:
             self._places[identity(record)] = record.topic, record.partition, offset
 
     async def dealt_with(self, record: Record) -> bool:
-        """Whether the step is through with a record whose copy was handed over; waits until it is."""
+        """Whether the step is through with a record whose copy was handed over; waits until it is.
+
+        False where nothing was handed over or the step failed: the record is then to be processed as any other.
+        """
         task = self._handed.pop(identity(record), None)
         self._places.pop(identity(record), None)
         if not self._handed:
@@ -92,7 +96,10 @@ class Handoff:
         return sorted([place for one, place in places.items() if await handed[one]])
 
     async def emptied(self) -> None:
-        """Take no more, and wait until all copies have come: a successor would do them once more."""
+        """Take no more, and wait until all copies have come: a successor would do them once more.
+
+        Waits LEAVE_SECONDS at most, and then returns all the same.
+        """
         self._open = False
         if self._handed:
             self._empty.clear()  # it was empty before, between two messages
@@ -116,7 +123,10 @@ class Handoff:
 
 
 def settle_before_last_commits(app: Any, handoffs: Iterable[Handoff]) -> None:
-    """A worker gives its partitions away when nothing that it took from them is under way, nor to be done again."""
+    """A worker gives its partitions away when nothing that it took from them is under way, nor to be done again.
+
+    app: of agents/faust_workarounds, which commits the places that its `before_last_commit` returns.
+    """
 
     async def settled() -> list[Place]:
         return [place for handoff in handoffs for place in await handoff.settled()]
