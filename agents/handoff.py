@@ -135,4 +135,4 @@ def settle_before_last_commits(app: Any, handoffs: Iterable[Handoff]) -> None:
         await settled()  # what came after that commit
 
     app.before_last_commit = settled
-    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_revoked.connect(revoked)

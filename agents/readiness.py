@@ -97,5 +97,5 @@ def ready_at_rebalances(app: Any, readiness: Readiness, metrics: WorkerMetrics) 
     async def complete(sender: Any, **kwargs: Any) -> None:
         readiness.has(PARTITIONS)
 
-    app.on_partitions_revoked.connect(revoked, weak=False)
-    app.on_rebalance_complete.connect(complete, weak=False)
+    app.on_partitions_revoked.connect(revoked)
+    app.on_rebalance_complete.connect(complete)
