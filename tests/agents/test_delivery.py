@@ -67,16 +67,16 @@ async def test_a_send_past_its_deadline_is_unavailable(producer: Producer, metri
 
 
 async def test_a_changelog_write_past_its_deadline_is_unavailable(
-    producer: Producer, metrics: WorkerMetrics
+    producer: Producer, delivery: Delivery, metrics: WorkerMetrics
 ) -> None:
     """One write of several that is never acknowledged is enough."""
-    delivery = Delivery(producer, "test", PARTITIONS, 0.05, metrics)
+    impatient = Delivery(producer, "test", PARTITIONS, 0.05, metrics)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
 
     await delivery.written(done)
     with pytest.raises(Unavailable) as failed:
-        await delivery.written(done, asyncio.get_running_loop().create_future())
+        await impatient.written(done, asyncio.get_running_loop().create_future())
 
     assert str(failed.value) == "no acknowledgement of the changelog within 0.05 s"
 
