@@ -29,7 +29,7 @@ HEAD = """<!-- Written by `python -m deploy.third_party`: run it again after a c
 Every package that `requirements.lock` pins, with the licence that its own metadata states. "Runs": it is in the
 image as well ({lock}); the others are the embedded servers' or tools of development and tests.
 `numberline up` also downloads Apache Kafka (Apache-2.0) and its libraries, the jars of `embedded/kafka.lock`;
-Kafka's own LICENSE and NOTICE name theirs.
+a test its tools, those of `tests/operations/kafka-tools.lock`. Kafka's own LICENSE and NOTICE name theirs.
 
 | package | version | runs | licence |
 | --- | --- | --- | --- |
