@@ -16,10 +16,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from agents.handoff import Handoff, gone
+from agents.handoff import Handoff, gone, is_small
 from agents.producers import StepProducer
 from agents.records import Outgoing, Record, Step, batch_headers, task_event
-from agents.turns import SMALL_ROWS
 from pipeline import dead_letters, log_context
 from pipeline.dead_letters import Limit
 from pipeline.errors import NumberlineError, RecordError, StepFailed, TooManyDeadLetters, Unavailable
@@ -34,7 +33,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Offer = tuple[Handoff, Record, asyncio.Event | None]  # to whom, what, and what is set when that has led to messages
 
-SMALL_BYTES = 8 * SMALL_ROWS  # of enriched columns: number and prefix id take four each
 WAY_SECONDS = 0.002  # from an acknowledgement to what the next step sends
 COPIES_WAIT_SECONDS = 0.02  # at most; a commit of the database takes a few milliseconds
 
@@ -60,7 +58,7 @@ async def _let_go_first(handed_over: Sequence[asyncio.Event], messages: Sequence
     database and the task knows of them when the broker and this worker turn to the copies.
     """
     await asyncio.sleep(0)
-    if all(len(message.value or b"") <= SMALL_BYTES for message in messages):
+    if all(is_small(message.value) for message in messages):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(COPIES_WAIT_SECONDS):
                 for event in handed_over:

@@ -12,14 +12,19 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.records import Record
+from agents.turns import SMALL_ROWS
 from pipeline.errors import RecordError
 
 log = logging.getLogger(__name__)
 
-MOST = 64  # messages of a step handed over whose copies have not come yet; further ones take the long way
+SMALL_BYTES = 8 * SMALL_ROWS  # of enriched columns: number and prefix id take four each
+# messages of a step handed over whose copies have not come yet; further ones take the long way, one by one. Small
+# ones have places of their own: behind large ones that take it they would wait for all of these
+MOST = 64
+MOST_SMALL = 256
 LEAVE_SECONDS = 1.0  # for the copies to come when a worker stops
 
 Identity = tuple[bytes | None, bytes | None]
@@ -35,9 +40,19 @@ def gone() -> None:
         event.set()
 
 
+def is_small(value: bytes | None) -> bool:
+    """Whether a message is about few numbers, which somebody may wait for."""
+    return len(value or b"") <= SMALL_BYTES
+
+
 def identity(record: Record) -> Identity:
     """Task and batch, out of the headers; None for one that the record does not have."""
     return record.header("task"), record.header("batch")
+
+
+class _Handed(NamedTuple):
+    task: asyncio.Task[bool]
+    small: bool
 
 
 class Handoff:
@@ -49,7 +64,7 @@ class Handoff:
 
     def __init__(self, attempt: Attempt, failed: Callable[[Exception], Awaitable[None]]) -> None:
         self._attempt, self._failed = attempt, failed
-        self._handed: dict[Identity, asyncio.Task[bool]] = {}
+        self._handed: dict[Identity, _Handed] = {}
         self._running: set[asyncio.Task[bool]] = set()
         self._places: dict[Identity, Place] = {}  # of the copies that have not come
         self._open, self._empty = True, asyncio.Event()
@@ -59,12 +74,12 @@ class Handoff:
 
         Returns what is set once the step has sent what it makes of it, or has ended; None where it does not begin.
         """
-        one = identity(record)
-        if not self._open or one in self._handed or len(self._handed) >= MOST:
+        one, small = identity(record), is_small(record.value)
+        if not self._open or one in self._handed or self._full(small):
             return None
         event = asyncio.Event()
         task = asyncio.create_task(self._run(record, event))
-        self._handed[one] = task
+        self._handed[one] = _Handed(task, small)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return event
@@ -79,11 +94,11 @@ class Handoff:
 
         False where nothing was handed over or the step failed: the record is then to be processed as any other.
         """
-        task = self._handed.pop(identity(record), None)
+        handed = self._handed.pop(identity(record), None)
         self._places.pop(identity(record), None)
         if not self._handed:
             self._empty.set()
-        return task is not None and await asyncio.shield(task)
+        return handed is not None and await asyncio.shield(handed.task)
 
     async def settled(self) -> list[Place]:
         """Wait for what runs, and expect no copies any more: other partitions are ours from now on.
@@ -93,7 +108,7 @@ class Handoff:
         handed, self._handed, places, self._places = self._handed, {}, self._places, {}
         if self._running:
             await asyncio.wait(set(self._running))
-        return sorted([place for one, place in places.items() if await handed[one]])
+        return sorted([place for one, place in places.items() if await handed[one].task])
 
     async def emptied(self) -> None:
         """Take no more, and wait until all copies have come: a successor would do them once more.
@@ -105,6 +120,10 @@ class Handoff:
             self._empty.clear()  # it was empty before, between two messages
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), LEAVE_SECONDS)
+
+    def _full(self, small: bool) -> bool:
+        handed = sum(one.small is small for one in self._handed.values())
+        return handed >= (MOST_SMALL if small else MOST)
 
     async def _run(self, record: Record, event: asyncio.Event) -> bool:
         _gone.set(event)

@@ -11,13 +11,13 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from chaos.gateway import Gateway
 from chaos.proxy import Proxies, Proxy
 from chaos.release import next_release
 from chaos.waiting import get, wait_until
 from chaos.workers import Worker
 from embedded import Kafka, KafkaCluster, Postgres
 from embedded.ports import free_port
-from numberline.processes import ManagedProcess
 from numberline.setup.event_schemas import registered
 from numberline.setup.init import init
 from pipeline.settings import PREFIX, Settings, variable
@@ -42,7 +42,7 @@ class System:
     postgres: Postgres
     kafka_proxy: Proxies
     postgres_proxy: Proxy
-    gateway: ManagedProcess
+    gateway: Gateway
     workers: list[Worker]
     say: Say
 
@@ -127,9 +127,7 @@ def built(state: Path, workers: int, say: Say, brokers: int = 1) -> Iterator[Sys
         init(settings, lambda text: None)
         logs = state / "logs"
         logs.mkdir()
-        gateway = ManagedProcess(
-            "gateway", "gateway", environment | {variable("metrics_port"): "0"}, logs / "gateway.log", say
-        )
+        gateway = Gateway(environment, logs, say)
         system = System(
             settings,
             environment,

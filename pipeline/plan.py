@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.capacity import Capacity, Figures
 from pipeline.draw import DRAW_VERSION
@@ -50,10 +50,11 @@ def plan_request(
         )
     exist = {code: of_code.exist for code, of_code in figures.items()}
     seed = task_id if request.seed is None else str(request.seed)
-    batch_size = batch_size_for(request.quantity) if request.batch_size is None else request.batch_size
+    near = batch_size_near(request.quantity) if request.batch_size is None else request.batch_size
+    shares = spread(min(request.quantity, total.exist), exist, near, seed)
     return Plan(
         quantity=request.quantity,
-        batch_size=batch_size,
+        batch_size=batch_size_for(shares, near) if request.batch_size is None else near,
         window=window,
         prefix_version=capacity.catalogue.version,
         draw_version=DRAW_VERSION,
@@ -61,14 +62,23 @@ def plan_request(
         on_shortfall=request.on_shortfall,
         auto_validate=request.auto_validate,
         filters=filters,
-        shares=spread(min(request.quantity, total.exist), exist, batch_size, seed),
+        shares=shares,
     )
 
 
-def batch_size_for(quantity: int) -> int:
-    """Numbers a batch of a task of so many, where its user leaves it to the pipeline."""
+def batch_size_near(quantity: int) -> int:
+    """About how many numbers a batch of a task of so many has, where its user leaves it to the pipeline."""
     least, most = BATCH_SIZES
     return max(least, min(quantity // 2, most))
+
+
+def batch_size_for(shares: Iterable[AreaCodeShare], near: int) -> int:
+    """The batch size, from `near` up to the most, that leaves few remnants: 6,000 numbers are one batch, not two.
+
+    For each share it is cut into the number of batches that comes nearest to `near`; of these sizes the largest.
+    """
+    sizes = [-(-share.quantity // max(1, round(share.quantity / near))) for share in shares]
+    return max(near, min(max(sizes), BATCH_SIZES[1]))
 
 
 def _too_few(quantity: int, total: Figures, left: int) -> str:

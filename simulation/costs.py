@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.plan import batch_size_for
+from pipeline.plan import batch_size_near
 
 KEPT = Path(__file__).with_name("costs.json")
 COMPONENTS = ("worker", "broker", "PostgreSQL", "gateway", "client")
 MILLION = 1_000_000
-SMALL, BATCH = 100, batch_size_for(MILLION)  # numbers of the small batches and of the full ones that were measured
+SMALL, BATCH = 100, batch_size_near(MILLION)  # numbers of the small batches and of the full ones that were measured
 BATCHES_OF_MILLION = MILLION // BATCH
 SPREAD = 32  # small batches of the task that has several
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import simpy
 
-from pipeline.plan import batch_size_for, numbered_batches, spread
+from pipeline.plan import batch_size_for, batch_size_near, numbered_batches, spread
 from schemas.events import Filters, Plan
 from schemas.partitions import partition_for
 from simulation.cluster import Cluster, Machine, Shape, Steps
@@ -115,11 +115,11 @@ class Flow:
 def batches_of(task: Task) -> tuple[tuple[str, int], ...]:
     """Area code and size of each batch, by the planner of the pipeline itself."""
     seed = f"{task.user}{task.at}"
-    batch_size = batch_size_for(task.quantity)
-    shares = spread(task.quantity, dict.fromkeys(task.area_codes, EXIST), batch_size, seed)
+    near = batch_size_near(task.quantity)
+    shares = spread(task.quantity, dict.fromkeys(task.area_codes, EXIST), near, seed)
     plan = Plan(
         quantity=task.quantity,
-        batch_size=batch_size,
+        batch_size=batch_size_for(shares, near),
         window=1,
         prefix_version=1,
         draw_version=1,

@@ -12,10 +12,10 @@ BATCHES_MIXED = 10  # stored by workers of two releases
 
 
 class RollingUpgrade(Fault):
-    """Workers are replaced one by one by the next release, whose events all have a field more."""
+    """Workers and gateway are replaced by the next release, whose events all have a field more."""
 
     def strike(self, system: System, chance: Random) -> str:
-        """One of them goes back, too. The gateway stays what it is, and reads what newer workers write."""
+        """A worker goes back, too, and the gateway; until its turn it reads what newer workers write."""
         older = dict(system.environment)
         newer = older | system.upgrade()
         order = chance.sample(system.workers, len(system.workers))
@@ -25,8 +25,12 @@ class RollingUpgrade(Fault):
         order[0].become(older)
         system.wait_for_work(BATCHES_MIXED)
         order[0].become(newer)
+        for release in (newer, older, newer):
+            system.gateway.become(release)
+            system.wait_for_gateway()
+            system.wait_for_work(BATCHES_MIXED)
         return (
-            f"{len(order)} workers in turn, {order[0].name} back and forth; "
+            f"{len(order)} workers in turn, {order[0].name} and the gateway back and forth; "
             f"{_share_of_newer(system):.0%} of the batches asked for by newer ones"
         )
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 from gateway.answers import Answer, first_answer, within
 from gateway.api.problems import Problem
@@ -24,12 +25,26 @@ STATUS_OF = {
 }
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Last(OrderedDict[K, V]):
+    """What was set last, MOST_REMEMBERED of it."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        if len(self) > MOST_REMEMBERED:
+            self.popitem(last=False)
+
+
 class Submissions:
     """Sends requests. The last ones are remembered by their task: a worker says nothing of one that comes again."""
 
     def __init__(self, producer: GatewayProducer, hub: Hub) -> None:
         self._producer, self._hub = producer, hub
-        self._accepted: OrderedDict[str, bytes] = OrderedDict()  # task -> hash of its request's body
+        self._accepted = _Last[str, bytes]()  # task -> hash of its request's body
+        self._sent = _Last[tuple[str, str], None]()  # user and task
 
     async def send(self, request: Request) -> TaskProgress | None:
         """The task's first state, None where none came within ANSWER_SECONDS.
@@ -46,18 +61,18 @@ class Submissions:
         )
         async with first_answer(self._hub, request.user_id, task, request.request_id, answers) as answer:
             await self._producer.send(request, task)
+            self._sent[request.user_id, task] = None
             if again:
                 return self._hub.tasks.newest(request.user_id, task)
             first = await within(ANSWER_SECONDS, answer)
         state = _state(first)
         if state is not None and not isinstance(request, CancelRequest):
-            self._remember(task, body)
+            self._accepted[task] = body
         return state
 
-    def _remember(self, task: str, body: bytes) -> None:
-        self._accepted[task] = body
-        if len(self._accepted) > MOST_REMEMBERED:
-            self._accepted.popitem(last=False)
+    def sent(self, user_id: str, task: str) -> bool:
+        """Whether a request of this user's for the task went from here: a worker may not have come to it yet."""
+        return (user_id, task) in self._sent
 
 
 def task_of(request: Request) -> str:

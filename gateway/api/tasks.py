@@ -122,8 +122,11 @@ async def cancel(
     request: Request, user: User, services: Using, task_id: TaskId, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """End a task: nothing more of it is begun, and what was delivered stays."""
-    view = await task_of(services, user, task_id)
-    if view["status"] not in RUNNING:
+    view = await States(services.database, services.hub).find(user, str(task_id))
+    # one that no worker has come to yet is cancelled as well: its request is before this one in its partition
+    if view is None and not services.submissions.sent(user, str(task_id)):
+        raise not_found("task", "unknown_task")
+    if view is not None and view["status"] not in RUNNING:
         raise Problem(409, "task_ended", f"the task is {view['status']} already")
     fields = {"task_id": str(task_id), "request_id": f"cancel-{uuid4().hex}"}
     if idempotency_key is not None:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents.delivery import SMALL_BYTES, Delivery
-from agents.handoff import Handoff
+from agents.delivery import Delivery
+from agents.handoff import SMALL_BYTES, Handoff
 from agents.records import Outgoing, Record
 from pipeline.errors import Unreadable
 from pipeline.metrics import WorkerMetrics

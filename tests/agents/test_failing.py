@@ -73,11 +73,14 @@ async def test_an_impossible_batch_tells_its_own_reason(producer: Producer, deli
 
 
 async def test_dead_letters_are_counted(delivery: Delivery, metrics: WorkerMetrics) -> None:
-    """By step and reason; the record counts as dealt with."""
+    """By step and reason; the record counts as dealt with, and its batch, where it is one, as failed."""
     await delivery.process("store", raising(BatchImpossible("ledger_conflict", "held already")), record())
+    await delivery.process("intake", raising(Unreadable("empty")), record("test.requests"))
 
     assert metrics.dead_letters.labels("store", "ledger_conflict")._value.get() == 1
+    assert metrics.dead_letters.labels("intake", "Unreadable")._value.get() == 1
     assert metrics.records.labels("store")._value.get() == 1
+    assert metrics.batches.labels("failed")._value.get() == 1
 
 
 @pytest.mark.parametrize(

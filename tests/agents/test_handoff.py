@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from agents.handoff import MOST, Handoff
+from agents.handoff import MOST, MOST_SMALL, SMALL_BYTES, Handoff
 from agents.records import Record
 from pipeline.errors import Unavailable, Unreadable
 
 
-def message(batch: int, offset: int = -1) -> Record:
+def message(batch: int, offset: int = -1, value: bytes = b"value") -> Record:
     """A message of a batch; the copy that the broker brings has an offset."""
     headers = (("user", b"ann"), ("task", b"task"), ("batch", str(batch).encode()))
-    return Record("test.numbers", 3, offset, 0, b"212", b"value", headers)
+    return Record("test.numbers", 3, offset, 0, b"212", value, headers)
 
 
 class Handing:
@@ -94,15 +94,30 @@ async def test_the_same_message_is_handed_over_once_at_a_time(handing: Handing) 
     assert handing.begun == [b"0"]
 
 
-async def test_no_more_are_handed_over_than_fit(handing: Handing) -> None:
+@pytest.mark.parametrize(("value", "most"), [(bytes(SMALL_BYTES), MOST_SMALL), (bytes(SMALL_BYTES + 1), MOST)])
+async def test_no_more_are_handed_over_than_fit(handing: Handing, value: bytes, most: int) -> None:
     """Further messages are read from the broker, when their turn comes."""
-    for batch in range(MOST + 1):
-        handing.handoff.offer(message(batch))
+    for batch in range(most + 1):
+        handing.handoff.offer(message(batch, value=value))
     await asyncio.sleep(0)
 
-    assert len(handing.begun) == MOST
+    assert len(handing.begun) == most
     handing.go.set()
-    assert not await handing.handoff.dealt_with(message(MOST, offset=17))
+    assert not await handing.handoff.dealt_with(message(most, offset=17, value=value))
+    await handing.handoff.settled()
+
+
+async def test_large_messages_leave_small_ones_their_places(handing: Handing) -> None:
+    """And small ones those of large ones."""
+    large = bytes(SMALL_BYTES + 1)
+    for batch in range(MOST + 9):
+        handing.handoff.offer(message(batch, value=large))
+    small = [handing.handoff.offer(message(1000 + batch)) for batch in range(MOST_SMALL + 9)]
+    assert [event is not None for event in small] == [True] * MOST_SMALL + [False] * 9
+    handing.go.set()
+    assert await handing.handoff.dealt_with(message(0, offset=17, value=large))
+    assert handing.handoff.offer(message(MOST, value=large)) is not None
+    assert handing.handoff.offer(message(1000 + MOST_SMALL)) is None
     await handing.handoff.settled()
 
 

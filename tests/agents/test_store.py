@@ -142,6 +142,8 @@ async def test_a_batch_is_stored_once_however_often_it_comes(stored: Stored) -> 
     assert stored.query("SELECT count(*) FROM batches") == [(1,)]
     assert stored.told() == [events.BatchStored(TASK, "ann", 0, "212", 3, 3)] * 3
     assert stored.metrics.numbers.labels("stored")._value.get() == 3
+    batches = stored.metrics.batches
+    assert (batches.labels("stored")._value.get(), batches.labels("repeated")._value.get()) == (1, 2)
 
 
 async def test_an_empty_batch_is_stored_too(stored: Stored) -> None:

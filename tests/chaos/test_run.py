@@ -43,7 +43,7 @@ def run_exactly(directory: Path, *faults: type[Fault]) -> None:
 
 @pytest.mark.timeout(600)
 def test_killed_stopped_and_upgraded_workers_leave_all_exact(tmp_path: Path) -> None:
-    """One killed, one stopped for longer than its session, all replaced one by one by a newer release."""
+    """One killed, one stopped for longer than its session, all and the gateway replaced by a newer release."""
     run_exactly(tmp_path, KillWorker, Zombie, RollingUpgrade)
 
 

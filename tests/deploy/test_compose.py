@@ -14,7 +14,7 @@ from agents.status import DEFAULT_METRICS_PORT
 from deploy.monitoring.rules import JOBS
 from gateway.main import METRICS_PORT
 from schemas import topics
-from tests.deploy.manifests import ROOT, containers, of_kind
+from tests.deploy.manifests import EXTENDED, ROOT, containers, of_kind, pod
 from tests.deploy.test_policies import pinned
 from tests.prometheus import promtool
 
@@ -166,6 +166,32 @@ def test_grafana_finds_its_data_and_its_dashboards() -> None:
     (provider,) = yaml.safe_load((MONITORING / "grafana" / "dashboards.yaml").read_text())["providers"]
     mounts = dict(one.split(":")[:2][::-1] for one in SERVICES["grafana"]["volumes"])
     assert mounts[provider["options"]["path"]] == "./deploy/monitoring/dashboards"
+
+
+@pytest.mark.parametrize("overlay", ["complete", EXTENDED])
+def test_grafana_of_the_cluster_is_that_of_compose(overlay: str) -> None:
+    """Its image, the same two files where Grafana looks for them, and the dashboards where one of them says."""
+    (grafana,) = [one for one in of_kind(overlay, "Deployment") if one["metadata"]["name"] == "grafana"]
+    (container,) = containers(grafana)
+    assert container["image"] == SERVICES["grafana"]["image"]
+    data = {one["metadata"]["name"]: one["data"] for one in of_kind(overlay, "ConfigMap")}
+    maps = {one["name"]: data[one["configMap"]["name"]] for one in pod(grafana)["volumes"] if "configMap" in one}
+    found = {}
+    for mount in container["volumeMounts"]:
+        if files := maps.get(mount["name"]):
+            found[mount["mountPath"]] = files[mount["subPath"]] if "subPath" in mount else files
+    wanted: dict[str, Any] = {}
+    for volume in SERVICES["grafana"]["volumes"]:
+        source, target = volume.split(":")[:2]
+        if source.startswith("."):
+            path = ROOT / source
+            wanted[target] = (
+                {one.name: one.read_text() for one in path.iterdir()} if path.is_dir() else path.read_text()
+            )
+    assert found == wanted
+    variables = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert set(variables) == set(SERVICES["grafana"]["environment"])
+    assert variables["PROMETHEUS_URL"] == "http://prometheus-operated.monitoring.svc:9090"
 
 
 def test_servers_are_the_same_as_in_the_small_cluster() -> None:

@@ -11,6 +11,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from deploy.monitoring.rules import JOBS, groups
+from pipeline.acls import acls
 from schemas import topics
 from tests.deploy.manifests import (
     EXTENDED,
@@ -23,6 +24,7 @@ from tests.deploy.manifests import (
     manifests,
     name_of,
     of_kind,
+    operated,
     pod,
     ports_of,
     selected,
@@ -93,19 +95,25 @@ def test_what_scales_has_no_count_of_its_own(overlay: str) -> None:
     assert workers["spec"]["maxReplicaCount"] <= int(settings["NUMBERLINE_PARTITIONS"])
     for trigger in workers["spec"]["triggers"]:
         asked = trigger["metadata"]
+        assert trigger["type"] == "kafka"
+        assert int(asked["lagThreshold"]) > 0
         assert asked["bootstrapServers"] == settings["NUMBERLINE_KAFKA_BOOTSTRAP_SERVERS"]
         assert asked["topic"].removeprefix(f"{asked['consumerGroup']}.") in {topic.name for topic in topics.TOPICS}
+    assert {trigger["metadata"]["topic"] for trigger in workers["spec"]["triggers"]} == {
+        rule.name for rule in acls("numberline", "scaler") if rule.resource == "topic"
+    }
     (gateways,) = of_kind(overlay, "HorizontalPodAutoscaler")
-    assert gateways["spec"]["minReplicas"] >= 2
+    assert gateways["spec"]["scaleTargetRef"]["kind"] == "Deployment"
+    assert [metric["resource"]["name"] for metric in gateways["spec"]["metrics"]] == ["cpu"]
+    assert gateways["spec"]["maxReplicas"] > gateways["spec"]["minReplicas"] >= 2
 
 
-def test_prometheus_finds_every_pod_with_metrics() -> None:
+@pytest.mark.parametrize("overlay", SCALED)
+def test_prometheus_finds_every_pod_with_metrics(overlay: str) -> None:
     """By a port that workers and gateways have, and with the jobs that the rules name."""
-    (monitor,) = of_kind("operators", "PodMonitor")
+    (monitor,) = of_kind(overlay, "PodMonitor")
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    watched = [
-        one for one in selected("operators", monitor["spec"]["selector"]) if endpoint["port"] in ports_of(one)
-    ]
+    watched = [one for one in selected(overlay, monitor["spec"]["selector"]) if endpoint["port"] in ports_of(one)]
     components = {labels_of(one)["app.kubernetes.io/component"] for one in watched}
     job = endpoint["relabelings"][0]
     assert job["targetLabel"] == "job"
@@ -196,6 +204,7 @@ def let_in(overlay: str) -> set[tuple[str, str, int]]:
 
 
 OURS = ("numberline-init", "numberline-worker", "numberline-gateway")
+API = (443, 6443)  # of Kubernetes
 
 
 def test_small_cluster_lets_through_what_must_pass() -> None:
@@ -228,25 +237,62 @@ def lets_through(block: Manifest, address: str) -> bool:
     return inside[0] and not any(inside[1:])
 
 
-def leaves(overlay: str) -> set[tuple[str, str, int]]:
-    """(who, whither, port): what pods may open outside of the namespace; whither: a namespace or addresses."""
+def beyond(overlay: str, direction: str, peers: str) -> set[tuple[str, str, int]]:
+    """(who, whom, port): what passes between pods and what is not of the namespace: another one, or addresses."""
     found = set()
-    for one, peers, ports in flows(overlay, "egress", "to"):
-        for peer in peers:
+    for one, others, ports in flows(overlay, direction, peers):
+        for peer in others or [{"ipBlock": {"cidr": "0.0.0.0/0"}}]:  # a rule that names nobody is for all
             if "namespaceSelector" in peer:
                 labels = peer["namespaceSelector"].get("matchLabels", {})
-                whither = labels.get("kubernetes.io/metadata.name", "anywhere")
+                whom = labels.get("kubernetes.io/metadata.name", "anywhere")
             elif "ipBlock" in peer:
-                whither = "anywhere" if any(lets_through(peer["ipBlock"], one) for one in PRIVATE) else "public"
+                whom = "anywhere" if any(lets_through(peer["ipBlock"], one) for one in PRIVATE) else "public"
             else:
                 continue
-            found |= {(one["metadata"]["name"], whither, port) for port in ports}
+            found |= {(one["metadata"]["name"], whom, port) for port in ports}
     return found
+
+
+def leaves(overlay: str) -> set[tuple[str, str, int]]:
+    """What pods may open outside of the namespace, but names, which all may ask for."""
+    found = beyond(overlay, "egress", "to")
+    names = {(one["metadata"]["name"], "kube-system", 53) for one in (*workloads(overlay), *operated(overlay))}
+    assert names <= found
+    return found - names
 
 
 def test_small_cluster_asks_for_names_and_nothing_else() -> None:
     """Whatever else a pod would want to reach beyond its namespace is refused."""
-    assert leaves("small") == {(one["metadata"]["name"], "kube-system", 53) for one in workloads("small")}
+    assert leaves("small") == set()
+
+
+@pytest.mark.parametrize("overlay", ["production", "operators"])
+def test_production_reaches_the_servers_of_others_alone(overlay: str) -> None:
+    """Wherever they are, by their ports; pods of the namespace speak to none of each other."""
+    assert leaves(overlay) == {(name, "anywhere", port) for name in OURS for port in (5432, 9092)}
+    assert opened(overlay) == let_in(overlay) == set()
+
+
+def test_complete_cluster_reaches_what_it_watches_and_the_api() -> None:
+    """The latter its operators' pods alone, none of ours."""
+    assert leaves("complete") == {
+        ("grafana", "monitoring", 9090),
+        *(
+            (name, "anywhere", port)
+            for name in ("numberline-entity-operator", "numberline-postgres")
+            for port in API
+        ),
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_other_namespaces_reach_metrics_alone(overlay: str) -> None:
+    """And clients, from everywhere, the gateway; the operator of PostgreSQL its pods."""
+    wanted = {(name, "monitoring", port) for name in OURS for port in (9101, 9102)}
+    wanted |= {("numberline-gateway", "anywhere", port) for port in (6160, 6161)}
+    for one in of_kind(overlay, "Cluster"):
+        wanted |= {(one["metadata"]["name"], "cnpg-system", port) for port in (5432, 8000)}
+    assert beyond(overlay, "ingress", "from") == wanted
 
 
 def test_components_open_what_they_need_and_no_more() -> None:

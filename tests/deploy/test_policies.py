@@ -1,15 +1,21 @@
 """Rules that every pod keeps."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deploy.manifests import (
+    EXTENDED,
+    K8S,
     OVERLAYS,
     ROOT,
+    SHIPPED,
     Manifest,
     containers,
     labels_of,
+    manifests,
     name_of,
     of_kind,
     pod,
@@ -19,6 +25,14 @@ from tests.deploy.manifests import (
 
 PODS = [pytest.param(one, id=f"{overlay}-{name_of(one)}") for overlay in OVERLAYS for one in workloads(overlay)]
 CLOSED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+SECURED = {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"}
+WITH_PODS = {"StatefulSet", "Deployment", "Job"}
+OPERATED = {"Kafka", "KafkaNodePool", "Cluster"}  # whose pods operators make: two tests below
+WITHOUT_PODS = {
+    *("ConfigMap", "Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"),
+    *("HorizontalPodAutoscaler", "PodMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication"),
+    *("KafkaTopic", "KafkaUser", "ScheduledBackup"),
+}
 SPREAD = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
 LIMITED = {"cpu", "memory"}
 SECRETS = ("PASSWORD", "SECRET", "TOKEN", "DATABASE_URL")  # in the names of what is one
@@ -34,10 +48,30 @@ def pinned(image: str) -> bool:
     return len(version) >= 2 and all(part.isdigit() for part in version)
 
 
+def test_every_overlay_is_asked() -> None:
+    """Those that there are, and one with every component."""
+    assert {path.name for path in (K8S / "overlays").iterdir()} == set(SHIPPED)
+    extended = yaml.safe_load((Path(__file__).parent / "overlays" / EXTENDED / "kustomization.yaml").read_text())
+    taken = {Path(path).name for path in extended["components"]}
+    assert {path.name for path in (K8S / "components").iterdir()} == taken
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_pod_is_asked(overlay: str) -> None:
+    """No kind makes pods that these rules do not look at; workers, gateways and the Job are in each overlay."""
+    assert {one["kind"] for one in manifests(overlay)} <= WITHOUT_PODS | WITH_PODS | OPERATED
+    assert {one["kind"] for one in workloads(overlay)} <= WITH_PODS
+    assert all("template" in one["spec"] for kind in WITH_PODS for one in of_kind(overlay, kind))
+    assert {"StatefulSet/numberline-worker", "Deployment/numberline-gateway", "Job/numberline-init"} <= {
+        name_of(one) for one in workloads(overlay)
+    }
+
+
 @pytest.mark.parametrize("workload", PODS)
 def test_pod_is_restricted(workload: Manifest) -> None:
     """Pod Security Standards, level restricted, and a root file system that nobody writes to."""
     security = pod(workload)["securityContext"]
+    assert set(security) <= SECURED
     assert security["runAsNonRoot"] is True
     assert security["runAsUser"] > 0
     assert security["runAsGroup"] > 0

@@ -159,7 +159,7 @@ def test_a_batch_that_comes_again_is_judged_once(installation: Installation) -> 
     assert result(installation, body)["validated_count"] == 2
     task = task_id("gwen", body["request_id"])
     (record,) = [r for r in installation.records("validations") if dict(r.headers())["task"].decode() == task]
-    before = len(installation.records("task-events"))
+    before, counted = len(installation.records("task-events")), repeated(installation)
     installation.produce_to("validations", record)
     wait_until(lambda: len(installation.records("task-events")) > before, 20, "report of the batch")
     reports = [codec.decode(r.value()) for r in installation.records("task-events")]
@@ -167,6 +167,13 @@ def test_a_batch_that_comes_again_is_judged_once(installation: Installation) -> 
     assert len(mine) == 2
     assert mine[0] == mine[1]
     assert len(installation.rows(RUN, task)) == 2
+    assert repeated(installation) == counted + 1
+
+
+def repeated(installation: Installation) -> float:
+    """Batches that came again, by whichever worker."""
+    sample = 'numberline_batches_total{outcome="repeated"}'
+    return sum(process.metric(sample) for process in installation.running.values())
 
 
 def test_nothing_of_all_this_went_to_the_dead_letters_but_refusals(

@@ -65,6 +65,12 @@ class Gateway:
         """The value of a sample."""
         return self.registry.get_sample_value(name, labels)
 
+    async def counts(self, value: float, name: str, **labels: str) -> None:
+        """Return once a sample has this value: what a connection's end counts comes after its close."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.metric(name, **labels) != value:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
 
 @contextlib.asynccontextmanager
 async def running_gateway(archive: Settings = NOWHERE, **settings: Any) -> AsyncIterator[Gateway]:

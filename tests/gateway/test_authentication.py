@@ -100,6 +100,7 @@ async def test_another_users_channel_is_closed_with_4403(gateway: Gateway, by_he
         if not by_header:
             await client.send(type="authenticate", token=token("bob"))
         assert await client.closed() == (4403, "the token is another user's")
+    assert gateway.metric("numberline_authentication_failures_total", reason="wrong_user") == 1
 
 
 async def test_an_authorization_header_given_twice_proves_nothing(gateway: Gateway) -> None:

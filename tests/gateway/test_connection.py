@@ -213,6 +213,8 @@ async def test_a_slow_reader_gets_the_newest_progress_and_the_end_and_delays_nob
     assert positions == sorted(set(positions))
     assert positions[-2:] == [500, 501]
     assert len(heard) < 502
+    await gateway.counts(502 - len(heard), "numberline_progress_coalesced_total")
+    assert gateway.metric("numberline_websocket_slow_readers_total")
 
 
 async def test_a_reader_too_slow_for_what_may_not_be_dropped_is_closed_with_1013(gateway: Gateway) -> None:
@@ -221,6 +223,7 @@ async def test_a_reader_too_slow_for_what_may_not_be_dropped_is_closed_with_1013
             gateway.publish(failed(number))
             assert (await quick.receive())["task_id"].endswith(f"{number:012d}")
         assert await slow.closed() == (1013, "you read too slowly; connect again")
+        await gateway.counts(1, "numberline_websocket_closes_total", code="1013")
         gateway.publish(started(sequence=2))
         assert await types(quick) == ["task_started"]
 

@@ -53,6 +53,7 @@ async def test_a_bad_new_token_is_refused_and_changes_nothing(gateway: Gateway, 
         assert (answer["type"], answer["code"], answer["message"]) == ("error", "not_authenticated", reason)
         gateway.publish(started())
         assert [one["type"] for one in await client.before_pong()] == ["task_started"]
+    assert gateway.metric("numberline_authentication_failures_total", reason="not_renewed") == 1
 
 
 async def test_a_token_for_ever_is_no_trouble(gateway: Gateway) -> None:

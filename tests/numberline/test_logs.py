@@ -3,18 +3,23 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from agents.records import Record
+from embedded.ports import free_port
 from numberline.logs import ConsoleLines, JsonLines
 from pipeline import log_context
+from pipeline.tokens import TokenRules, sign
 from schemas import events, topics
 from tests.agents.fakes import record_of
 from tests.fix_installation import Installation
 from tests.processes import wait_until
 
+PASSWORD = "a-password-of-the-tests"
 RECORD = Record("numberline.numbers", 3, 17, 0, None, None, (("task", b"t-1"), ("batch", b"4")))
 
 
@@ -84,19 +89,39 @@ def test_an_error_is_one_line_with_its_stack_trace() -> None:
 
 
 def test_processes_log_json_with_their_records_and_no_secret(small_installation: Installation) -> None:
-    """At debug, while a record fails: each line of ours is an object; password, secret and tokens are in none."""
+    """At debug, while a record and a call fail: each line of ours is an object; no password, secret or token."""
     made = small_installation
-    verbose = {"NUMBERLINE_LOG_FORMAT": "json", "NUMBERLINE_LOG_LEVEL": "debug"}
-    log = made.directory / "w1.log"
-    with made.worker(**verbose):
+    url = made.settings.database_url.get_secret_value()
+    verbose = {
+        "NUMBERLINE_LOG_FORMAT": "json",
+        "NUMBERLINE_LOG_LEVEL": "debug",
+        "NUMBERLINE_DATABASE_URL": url.replace("postgres@", f"postgres:{PASSWORD}@"),
+    }
+    assert verbose["NUMBERLINE_DATABASE_URL"] != url
+    http = free_port()
+    ports = {"NUMBERLINE_HTTP_PORT": str(http), "NUMBERLINE_GATEWAY_PORT": str(free_port())}
+    good = sign(TokenRules.of(made.settings), "ann", time.time())
+    with made.worker(**verbose) as worker, made.process("gateway", "verbose", **ports, **verbose) as gateway:
         made.produce_on("numbers", b"no event", [("task", b"t-1"), ("authorization", b"Bearer a.secret.token")])
-        wait_until(lambda: "cannot process" in log.read_text(), 30, "line of the record")
-    said = [json.loads(text) for text in log.read_text().splitlines() if text.startswith("{")]
+        wait_until(lambda: "cannot process" in worker.log.read_text(), 30, "line of the record")
+        wait_until(lambda: _status(http, good) == 200, 30, "answer of the gateway")
+        assert _status(http, "a.secret.token") == 401
+    said = [json.loads(text) for text in worker.log.read_text().splitlines() if text.startswith("{")]
     (failed,) = [one for one in said if "cannot process" in one["message"]]
     assert failed["step"] == "store"
     assert failed["topic"] == f"{made.settings.namespace}.numbers"
     assert failed["task"] == "t-1"
     assert failed["offset"] == 0
+    assert [text for text in gateway.log.read_text().splitlines() if json.loads(text)["level"] == "debug"]
     assert made.settings.auth_secret is not None
-    secrets = [made.settings.auth_secret.get_secret_value(), "a.secret.token"]
-    assert not [one for one in secrets if one in log.read_text()]
+    secrets = [made.settings.auth_secret.get_secret_value(), "a.secret.token", good, PASSWORD]
+    for process in (worker, gateway):
+        assert not [one for one in secrets if one in process.log.read_text()]
+
+
+def _status(port: int, token: str) -> int:
+    url = f"http://127.0.0.1:{port}/api/tasks/"
+    try:
+        return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False).status_code
+    except httpx.TransportError:  # not yet
+        return 0

@@ -9,24 +9,49 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from prometheus_client.metrics_core import Metric
 
-from deploy.monitoring.panels import DASHBOARDS
+from deploy.monitoring.__main__ import runbook_sections
 from deploy.monitoring.rules import alerts, recording_rules
 from embedded import Kafka, Postgres
 from schemas import codec, events
+from tests.end_to_end.test_redrive import skip_everything
 from tests.numberline.test_ledger import tombstone
+from tests.operations.dashboards import expressions
 from tests.operations.watched import ENVIRONMENT, LIMITS, SECONDS, SLOW_TASKS, USER, Watched, watching
+from tests.pipeline.test_metrics import families
 from tests.prefix_files import CO_CODES_HEADER, co_code, write
 from tests.processes import wait_until
-from tests.prometheus import Prometheus
+from tests.prometheus import ROOT, Prometheus
 
 DAY = 86_400_000  # ms
+# what no fault and no load here makes -> the test that it moves in
+MOVED_ELSEWHERE = {
+    "numberline_lookups": "tests/end_to_end/test_lookups.py",
+    "numberline_facts_let_go": "tests/numberline/test_ledger.py",
+    "numberline_ledger_facts": "tests/numberline/test_ledger.py",
+    "numberline_progress_coalesced": "tests/gateway/test_connection.py",
+    "numberline_websocket_slow_readers": "tests/gateway/test_connection.py",
+    "numberline_websocket_resumes": "tests/gateway/test_resume_from_kafka.py",
+}
+
+SOMEBODY = re.compile(r"\d{10}|[0-9a-f]{8}-?[0-9a-f]{4}|127\.0\.0\.1")  # a number, an id, an address
+OF_PROMETHEUS = {"__name__", "instance", "job"}
+COMMAND = re.compile(r"`((?:numberline [a-z]|SELECT)[^`]*)`")
+# (alert, command of its section) -> the file that runs it
+TRIED_ELSEWHERE = {
+    ("NumberlineNoWorker", "numberline worker"): "tests/operations/watched.py",
+    ("NumberlineNoGateway", "numberline gateway"): "tests/operations/watched.py",
+    ("NumberlineDeadLetters", "numberline deadletters replay LETTER"): "tests/numberline/test_dead_letters.py",
+    ("NumberlineLedgerConflict", "numberline up --workers 0"): "tests/numberline/test_up.py",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +73,7 @@ def watched(system: Watched) -> Iterator[Watched]:
 
 def test_every_expression_has_data(watched: Watched) -> None:
     """Of dashboards, their variables and recording rules, under load; and of alerts none, for all is well."""
-    asked = {
-        expr.replace("$__rate_interval", "1m").replace("$instance", ".*")
-        for dashboard in DASHBOARDS
-        for panel in dashboard.panels
-        for expr, _ in panel.queries
-    }
-    asked |= {rule["record"] for rule in recording_rules(LIMITS)}
-    asked |= {f"count by (instance) ({dashboard.instances})" for dashboard in DASHBOARDS}
+    asked = {*expressions(), *(rule["record"] for rule in recording_rules(LIMITS))}
     for _ in range(SECONDS):
         watched.load()
         asked = {expr for expr in asked if not _has_data(watched.prometheus, expr)}
@@ -90,10 +108,28 @@ def test_a_worker_that_is_killed(watched: Watched) -> None:
         wait_until(lambda: watched.prometheus.query("max(numberline_active_tasks) > 0"), SECONDS, "active task")
         watched.worker.stop(signal.SIGKILL)
     watched.fires("NumberlineWorkerDown", "NumberlineNoWorker", "NumberlineTaskStuck")
+    shown = watched.by_hand("NumberlineNoWorker", "numberline tasks")
+    assert watched.by_hand("NumberlineNoWorker", "numberline tasks") == shown  # nothing moves
     second = watched.ask(area_code="201", quantity=10)
     watched.fires("NumberlineLagGrowing")
     watched.start_worker()
     watched.wait_for_end(first, second)
+
+
+def test_a_task_of_which_something_was_lost(watched: Watched) -> None:
+    """Nothing lags, and it tells nothing: what of it is in flight is sent again."""
+    alert = "NumberlineTaskStuck"
+    task = watched.ask(area_code="201", quantity=5_000, batch_size=100)
+    first = "SELECT 1 FROM batches WHERE task_id = %s LIMIT 1"
+    wait_until(lambda: watched.made.rows(first, task), SECONDS, "first batch")
+    assert watched.worker.stop() == 0
+    skip_everything(watched.made)
+    watched.start_worker()
+    watched.fires(alert)
+    wait_until(lambda: watched.prometheus.query("sum(numberline_consumer_lag_records) == 0"), SECONDS, "end of lag")
+    assert re.search(f"{task}.* running ", watched.by_hand(alert, "numberline tasks"))
+    watched.by_hand(alert, "numberline redrive ID", ID=task)
+    watched.wait_for_end(task)
 
 
 @contextlib.contextmanager
@@ -235,6 +271,49 @@ def test_a_gateway_that_is_gone(watched: Watched) -> None:
     away.stop()
     watched.start_gateway()
     watched.wait_for_gateway()
+
+
+def test_every_metric_has_moved(system: Watched) -> None:
+    """In the tests above: none stays where it began. Of what none of them makes, another test tells."""
+    still = {one.name for one in families() if not _has_moved(system.prometheus, one)}
+    assert still == set(MOVED_ELSEWHERE)
+    for name, path in MOVED_ELSEWHERE.items():
+        assert name in (ROOT / path).read_text()
+
+
+def _has_moved(prometheus: Prometheus, family: Metric) -> bool:
+    name = family.name + {"counter": "_total", "histogram": "_count", "info": "_info"}.get(family.type, "")
+    return any(float(series["value"][1]) for series in prometheus.query(f"max_over_time({name}[1h])"))
+
+
+def test_no_label_says_whom_it_was_about(system: Watched) -> None:
+    """In the tests above: no user, no task, no request, no number, no address of a client."""
+    series = system.prometheus.query('last_over_time({__name__=~"numberline_.+"}[1h])')
+    values = {value for one in series for name, value in one["metric"].items() if name not in OF_PROMETHEUS}
+    assert {"generate", "intake", "NJ"} <= values
+    assert not [value for value in values if value == USER or SOMEBODY.search(value)]
+
+
+def test_buckets_hold_what_was_measured(system: Watched) -> None:
+    """In the tests above, faults included: nothing took longer than the last, and not all less than the first."""
+    for one in families():
+        if one.type == "histogram":
+            asked = f"sum by (le) (max_over_time({one.name}_bucket[1h]))"
+            counts = {float(found["metric"]["le"]): found["value"][1] for found in system.prometheus.query(asked)}
+            first, *_, last, all_of_it = (int(counts[le]) for le in sorted(counts))
+            assert first < last == all_of_it, one.name
+
+
+def test_every_command_of_the_sections_was_tried(system: Watched) -> None:
+    """By the tests above, but for what is listed, which another test does."""
+    named = {
+        (alert, command)
+        for alert, text in runbook_sections().items()
+        for command in COMMAND.findall(" ".join(text.split()))
+    }
+    assert system.tried == named - set(TRIED_ELSEWHERE)
+    for (_, command), path in TRIED_ELSEWHERE.items():
+        assert command.split()[1] in (ROOT / path).read_text()
 
 
 def test_every_alert_was_seen(system: Watched) -> None:

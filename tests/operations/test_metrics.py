@@ -85,6 +85,12 @@ def _worker_says(said: Samples) -> None:
     assert said["numberline_batches_total"] == {("stored",): 5, ("judged",): 1, ("repeated",): 0, ("failed",): 0}
     assert said["numberline_numbers_total"] == {("drawn",): 500, ("stored",): 500, ("judged",): 1}
     assert said["numberline_verdicts_total"] == {("valid",): 1}
+    asked = said["numberline_requests_total"]
+    assert {labels for labels, count in asked.items() if count == 1 and "accepted" in labels} == {
+        ("accepted", "generate"),
+        ("accepted", "validate"),
+    }
+    assert asked[("refused", "unknown")] >= 1
     ended = {labels: count for labels, count in said["numberline_task_seconds_count"].items() if count}
     assert ended == {("10000", "generate"): 1, ("100", "validate"): 1}
     assert said["numberline_tasks_ended_total"][("completed",)] == 2
@@ -95,6 +101,7 @@ def _worker_says(said: Samples) -> None:
     assert said["numberline_commits_total"][()] > 0
     assert all(said["numberline_changelog_bytes_total"][(table,)] > 0 for table in topics.TABLES)
     assert all(said["numberline_table_disk_bytes"][(table,)] > 0 for table in topics.TABLES)
+    assert said["numberline_ledger_area_codes"] == {(): 1}
     _both_say(said, "worker")
 
 

@@ -66,6 +66,7 @@ class Watched:
         self._worker_port, self._gateway_port = worker_port, made.running["gateway"].metrics_port
         self.token = sign(signing_rules(made.settings), USER, time.time(), 3600)
         self.seen: set[str] = set()
+        self.tried: set[tuple[str, str]] = set()  # alert, and a command that its section names
         self.began = time.monotonic()
         self.worker = self.start_worker()
 
@@ -91,17 +92,18 @@ class Watched:
 
     def by_hand(self, alert: str, command: str, *, status: int = 0, **words: str) -> str:
         """Run a command that the section of the alert names. words: what stands in it in capitals -> what it is."""
-        assert f"`{command}`" in " ".join(runbook_sections()[alert].split()), f"{command} of {alert}"
-        for word, meant in words.items():
-            command = command.replace(word, meant)
-        return by_hand(self.made, command, status)
+        return by_hand(self.made, self._named(alert, command, words), status)
 
     def sql_by_hand(self, alert: str, statement: str, **words: str) -> list[tuple[Any, ...]]:
         """The same of a statement for PostgreSQL; its rows."""
-        assert f"`{statement}`" in " ".join(runbook_sections()[alert].split()), f"{statement} of {alert}"
+        return self.made.rows(self._named(alert, statement, words))
+
+    def _named(self, alert: str, command: str, words: dict[str, str]) -> str:
+        assert f"`{command}`" in " ".join(runbook_sections()[alert].split()), f"{command} of {alert}"
+        self.tried.add((alert, command))
         for word, meant in words.items():
-            statement = statement.replace(word, meant)
-        return self.made.rows(statement)
+            command = command.replace(word, meant)
+        return command
 
     def ask(self, **fields: object) -> str:
         """Send a request; its task."""

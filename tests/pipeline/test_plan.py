@@ -11,7 +11,15 @@ from pyroaring import BitMap
 
 from pipeline.capacity import Capacity
 from pipeline.holdings import Holdings
-from pipeline.plan import SPREAD, batch_size_for, numbered_batches, plan_request, spread
+from pipeline.plan import (
+    BATCH_SIZES,
+    SPREAD,
+    batch_size_for,
+    batch_size_near,
+    numbered_batches,
+    plan_request,
+    spread,
+)
 from pipeline.suppress import Suppressions
 from schemas.events import AreaCodeShare, FieldError, Filters, Plan
 from schemas.parse import RequestInvalid
@@ -96,8 +104,43 @@ def test_a_seed_spreads_the_same_for_ever(quantity: int, expected: list[int]) ->
     ("quantity", "expected"), [(1, 5_000), (10_001, 5_000), (12_000, 6_000), (20_000, 10_000), (1_000_000, 10_000)]
 )
 def test_without_a_batch_size_a_large_task_has_large_batches(quantity: int, expected: int) -> None:
-    """Half of what is asked for, from 5,000 to 10,000 numbers; a batch size that is asked for stands."""
-    assert batch_size_for(quantity) == expected
+    """About half of what is asked for, from 5,000 to 10,000 numbers."""
+    assert batch_size_near(quantity) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    quantities=st.lists(st.integers(0, 60_000), min_size=1, max_size=8).filter(any),
+    near=st.integers(*BATCH_SIZES),
+)
+def test_batches_of_a_size_that_nobody_named_leave_few_remnants(quantities: list[int], near: int) -> None:
+    """No more batches than of the size that it begins with, and as large ones as allowed at most."""
+    shares = tuple(AreaCodeShare(str(200 + i), n) for i, n in enumerate(quantities))
+    size = batch_size_for(shares, near)
+    assert near <= size <= BATCH_SIZES[1]
+    batches = numbered_batches(submitted(batch_size=size, shares=shares).plan)
+    assert len(batches) <= len(numbered_batches(submitted(batch_size=near, shares=shares).plan))
+
+
+@pytest.mark.parametrize(
+    ("quantities", "expected"),
+    [
+        ((5_008, 4_992), [5_008, 4_992]),
+        ((6_244, 3_756), [6_244, 3_756]),
+        ((8_000, 2_000), [5_000, 2_000, 3_000]),
+        ((10_000,), [5_000, 5_000]),
+        ((300,) * 3, [300] * 3),
+    ],
+)
+def test_a_few_numbers_more_are_no_batch_more(quantities: tuple[int, ...], expected: list[int]) -> None:
+    """Of a task of 10,000 numbers, whose batches are of about 5,000."""
+    shares = tuple(AreaCodeShare(str(200 + i), n) for i, n in enumerate(quantities))
+    plan = submitted(batch_size=batch_size_for(shares, 5_000), shares=shares).plan
+    assert [size for _, size in numbered_batches(plan)] == expected
+
+
+def test_a_batch_size_that_is_asked_for_stands() -> None:
+    """Whatever remnants it leaves."""
     asked = (
         plan_request(request(quantity=12_000), CAPACITY, "task", 8),
         plan_request(request(quantity=12_000, batch_size=5_000), CAPACITY, "task", 8),

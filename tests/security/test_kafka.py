@@ -5,7 +5,9 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 from confluent_kafka import (
@@ -16,10 +18,28 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from deploy.strimzi import sender
 from embedded import Kafka, Postgres
+from embedded.ports import free_port
 from numberline.client import signing_rules
 from pipeline.acls import ROLES, Acl, acls
 from pipeline.errors import SettingsInvalid
@@ -28,11 +48,14 @@ from pipeline.settings import Settings
 from pipeline.tokens import sign
 from schemas import topics
 from tests.docs.pages import page, tables
+from tests.end_to_end.test_lookups import asking, external
 from tests.fix_installation import Installation, make_installation
+from tests.lookup_server import LookupServer
 from tests.processes import Process, get, wait_until
-from tests.security.broker import PASSWORD, SecureBroker, secure_broker
+from tests.security.broker import ADMIN, PASSWORD, SecureBroker, secure_broker
 
 PLACE = "numberline"
+AREA_CODES = ("202", "213", "305", "312", "404", "503", "617", "702", "808", "907")  # of several partitions
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +81,8 @@ def made(
 def running(broker: SecureBroker, made: Installation) -> Iterator[Process]:
     """A worker with a password and a gateway with a certificate, which is returned."""
     with (
-        made.worker(**broker.login("worker")),
+        LookupServer().running() as provider,
+        made.worker(**broker.login("worker"), **asking(provider)),
         made.process("gateway", "gateway", **broker.certificate("gateway")) as gateway,
     ):
         wait_until(lambda: get(f"http://127.0.0.1:{made.settings.gateway_port}/readyz"), 30, "ready gateway")
@@ -80,13 +104,41 @@ def test_a_request_goes_all_the_way(broker: SecureBroker, made: Installation, ru
     wait_until(lambda: _completed(made) == 2, 60, "task by HTTP")
     wait_until(lambda: running.metric('numberline_region_numbers{region="NY",status="used"}') == 10, 30, "usage")
     assert _call(made, f"tasks/?user_id={user}", "boss", scopes=[made.settings.auth_operator_scope]) == 200
+    judged = external(user, numbers=["+14155550123"])
+    _send(broker.client("requests"), "secure.requests", json.dumps(judged).encode())
+    wait_until(lambda: _completed(made) == 3, 60, "validation, with a lookup")
 
 
-def _call(made: Installation, path: str, user: str, fields: bytes | None = None, scopes: Sequence[str] = ()) -> int:
-    """The status of an HTTP call, a POST where there are fields."""
+@pytest.mark.usefixtures("running")
+def test_each_may_log_in_the_other_way(broker: SecureBroker, made: Installation) -> None:
+    """A worker with a certificate, as in `complete`, works; a gateway with a password submits."""
+    port, ready = free_port(), free_port()
+    ports = {"NUMBERLINE_HTTP_PORT": str(port), "NUMBERLINE_GATEWAY_PORT": str(ready)}
+    with (
+        made.worker("w2", **broker.certificate("worker")) as worker,
+        made.process("gateway", "g2", **ports, **broker.login("gateway")),
+    ):
+        wait_until(lambda: get(f"http://127.0.0.1:{ready}/readyz"), 30, "ready gateway")
+        before = _completed(made)
+        for area_code in AREA_CODES:
+            fields = json.dumps({"quantity": 10, "area_code": area_code}).encode()
+            assert _call(made, "generate-numbers-enhanced/", "eve", fields, port=port) == 202
+        wait_until(lambda: _completed(made) == before + len(AREA_CODES), 60, "tasks of both workers")
+        assert worker.metric('numberline_records_total{step="allocate"}') > 0
+
+
+def _call(
+    made: Installation,
+    path: str,
+    user: str,
+    fields: bytes | None = None,
+    scopes: Sequence[str] = (),
+    port: int | None = None,
+) -> int:
+    """The status of an HTTP call, a POST where there are fields; port: of another gateway."""
     token = sign(signing_rules(made.settings), user, time.time(), 600, scopes=scopes)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    url = f"http://127.0.0.1:{made.settings.http_port}/api/{path}"
+    url = f"http://127.0.0.1:{port or made.settings.http_port}/api/{path}"
     with urllib.request.urlopen(urllib.request.Request(url, fields, headers), timeout=30) as answer:
         return int(answer.status)
 
@@ -118,6 +170,18 @@ def test_commands_work_with_their_rules(broker: SecureBroker, made: Installation
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.usefixtures("made")
+def test_every_rule_to_write_was_used(broker: SecureBroker) -> None:
+    """By the tests above: no topic and no changelog is empty, so each of its writers had the rule it needs."""
+    admin = AdminClient(broker.client(ADMIN))
+    names = [topics.topic_name("secure", topic) for topic in topics.TOPICS]
+    names += [topics.changelog_name("secure", table) for table in topics.TABLES]
+    held = admin.list_topics(timeout=20).topics
+    places = [TopicPartition(name, number) for name in names for number in held[name].partitions]
+    ends = admin.list_offsets({place: OffsetSpec.latest() for place in places})
+    assert {place.topic for place, end in ends.items() if end.result(30).offset > 0} == set(names)
+
+
 def _done(done: subprocess.CompletedProcess[str]) -> str:
     """What a command printed that did what it should."""
     assert done.returncode == 0, done.stdout + done.stderr
@@ -140,7 +204,7 @@ def _send(client: dict[str, str], topic: str, value: bytes) -> None:
 
 
 def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Installation) -> None:
-    """Neither write anything else, nor read anything, not even requests, nor make a topic or join a group."""
+    """Neither write anything else, nor read anything, nor make a topic, join a group or have a transaction."""
     client = broker.client("requests")
     others = [topics.topic_name("secure", topic) for topic in topics.TOPICS if topic is not topics.REQUESTS]
     others += [topics.changelog_name("secure", table) for table in topics.TABLES]
@@ -149,10 +213,80 @@ def test_who_sends_requests_can_do_nothing_else(broker: SecureBroker, made: Inst
             _send(client, name, b"")
     admin = AdminClient(client)
     assert set(admin.list_topics(timeout=20).topics) == {"secure.requests"}
+    assert admin.list_consumer_groups().result(30).valid == []
+    assert admin.describe_acls(EVERYBODY).result(30) == []  # so this client tells a refusal; there are many
     for name in ("secure.requests", "secure.progress"):
         assert "AUTHORIZATION" in _reads(client, name)
-    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
-        admin.create_topics([NewTopic("secure.mine", 1, 1)])["secure.mine"].result(30)
+    for group in ("secure", "secure-project", uuid.uuid4().hex):
+        assert _joins(client, group, "secure.requests") == "GROUP_AUTHORIZATION_FAILED"
+    with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+        Producer({**client, "transactional.id": "mine"}).init_transactions(30)
+
+
+REQUESTS = TopicPartition("secure.requests", 0)
+OF_REQUESTS = ConfigResource(ConfigResource.Type.TOPIC, REQUESTS.topic)
+EVERYBODY = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
+# what an administrator asks: name -> the answers that are to come
+ADMINISTRATION: dict[str, Callable[[AdminClient], Iterable[Future[Any]]]] = {
+    "make a topic": lambda admin: admin.create_topics([NewTopic("secure.mine", 1, 1)]).values(),
+    "delete its topic": lambda admin: admin.delete_topics([REQUESTS.topic]).values(),
+    "add partitions": lambda admin: admin.create_partitions([NewPartitions(REQUESTS.topic, 99)]).values(),
+    "delete its records": lambda admin: admin.delete_records([TopicPartition(REQUESTS.topic, 0, 0)]).values(),
+    "read settings of its topic": lambda admin: admin.describe_configs([OF_REQUESTS]).values(),
+    "read settings of the broker": lambda admin: admin.describe_configs(
+        [ConfigResource(ConfigResource.Type.BROKER, "1")]
+    ).values(),
+    "change settings of its topic": lambda admin: admin.incremental_alter_configs(
+        [
+            ConfigResource(
+                ConfigResource.Type.TOPIC,
+                REQUESTS.topic,
+                incremental_configs=[ConfigEntry("retention.ms", "1", incremental_operation=AlterConfigOpType.SET)],
+            )
+        ]
+    ).values(),
+    "see a group": lambda admin: admin.describe_consumer_groups(["secure"]).values(),
+    "read offsets of a group": lambda admin: admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions("secure", [REQUESTS])]
+    ).values(),
+    "move a group": lambda admin: admin.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions("secure", [TopicPartition(REQUESTS.topic, 0, 0)])]
+    ).values(),
+    "delete a group": lambda admin: admin.delete_consumer_groups(["secure-project"]).values(),
+    "delete rules": lambda admin: admin.delete_acls([EVERYBODY]).values(),
+    "make a rule": lambda admin: admin.create_acls(
+        [
+            AclBinding(
+                ResourceType.TOPIC,
+                "secure.",
+                ResourcePatternType.PREFIXED,
+                "User:requests",
+                "*",
+                AclOperation.ALL,
+                AclPermissionType.ALLOW,
+            )
+        ]
+    ).values(),
+    "change a login": lambda admin: admin.alter_user_scram_credentials(
+        [
+            UserScramCredentialUpsertion(
+                "requests", ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), PASSWORD.encode()
+            )
+        ]
+    ).values(),
+}
+
+
+@pytest.mark.parametrize("act", ADMINISTRATION)
+@pytest.mark.usefixtures("made")
+def test_who_sends_requests_is_no_administrator(broker: SecureBroker, act: str) -> None:
+    """Of nothing, its own topic and its own login included."""
+    admin = AdminClient(broker.client("requests"))
+    (answer,) = ADMINISTRATION[act](admin)
+    with pytest.raises(KafkaException, match="AUTHORIZATION_FAILED"):
+        answer.result(30)
 
 
 def test_a_sender_is_taken_away_alone(broker: SecureBroker, made: Installation) -> None:
@@ -214,6 +348,19 @@ def _reads(client: dict[str, str], name: str) -> str:
         assert record is not None
         error = record.error()
         return error.name() if error else "read"
+    finally:
+        consumer.close()
+
+
+def _joins(client: dict[str, str], group: str, topic: str) -> str:
+    """The error that joining a group ends in."""
+    consumer = Consumer({**client, "group.id": group})
+    try:
+        consumer.subscribe([topic])
+        record = consumer.poll(30)
+        assert record is not None
+        error = record.error()
+        return error.name() if error else "joined"
     finally:
         consumer.close()
 

@@ -34,13 +34,16 @@ def test_without_a_good_token_nothing_is_told(installation: Installation, header
 
 
 def test_an_expired_token_and_one_of_another_secret_open_nothing(installation: Installation) -> None:
-    """And neither is ever written to the log."""
+    """Each is counted, and neither is ever written to the log."""
     url = f"http://127.0.0.1:{installation.settings.http_port}/api/tasks/"
     rules = TokenRules.of(installation.settings)
+    failures = 'numberline_authentication_failures_total{reason="not_authenticated"}'
+    before = installation.running["gateway"].metric(failures)
     tokens = [sign(rules, "ann", time.time() - 7200), sign(TokenRules("x" * 32), "ann", time.time())]
     for token in tokens:
         answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
         assert problem(answer, 401)["code"] == "not_authenticated"
+    assert installation.running["gateway"].metric(failures) == before + len(tokens)
     log = (installation.directory / "gateway.log").read_text()
     assert not any(token in log for token in tokens)
 

@@ -73,10 +73,13 @@ def test_an_operator_reads_what_the_user_reads_and_each_call_is_on_record(
 
 
 def test_nobody_else_reads_of_another_user(installation: Installation, client: MakeClient) -> None:
-    """403 from every call, whether there is such a user or not; one's own id is no secret."""
-    bob = client("bob")
-    for path in reads(str(uuid.uuid4())):
+    """403 from every call, whether there is such a user or not, and counted; one's own id is no secret."""
+    bob, calls = client("bob"), reads(str(uuid.uuid4()))
+    failures = 'numberline_authentication_failures_total{reason="wrong_user"}'
+    before = installation.running["gateway"].metric(failures)
+    for path in calls:
         assert problem(of(bob, path, "ann"), 403)["code"] == "not_authorized"
+    assert installation.running["gateway"].metric(failures) == before + len(calls)
     assert bob.get("/api/statistics/?user_id=bob").status_code == 200
     rule = "string should match pattern '^[A-Za-z0-9._:-]{1,64}$'"
     assert problem(bob.get("/api/statistics/?user_id=a%20b"), 422)["errors"] == [
