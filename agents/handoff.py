@@ -46,7 +46,7 @@ def is_small(value: bytes | None) -> bool:
 
 
 def identity(record: Record) -> Identity:
-    """Task and batch, out of the headers."""
+    """Task and batch, out of the headers; None for one that the record does not have."""
     return record.header("task"), record.header("batch")
 
 
@@ -58,7 +58,8 @@ class _Handed(NamedTuple):
 class Handoff:
     """What was handed to one step, until the broker's copies come.
 
-    attempt: the step, raising what it raises. failed: called with what is no property of the record.
+    attempt: the step, raising what it raises. failed: called with what is no property of the record. Belongs to the
+    worker's event loop; no lock.
     """
 
     def __init__(self, attempt: Attempt, failed: Callable[[Exception], Awaitable[None]]) -> None:
@@ -89,7 +90,10 @@ class Handoff:
             self._places[identity(record)] = record.topic, record.partition, offset
 
     async def dealt_with(self, record: Record) -> bool:
-        """Whether the step is through with a record whose copy was handed over; waits until it is."""
+        """Whether the step is through with a record whose copy was handed over; waits until it is.
+
+        False where nothing was handed over or the step failed: the record is then to be processed as any other.
+        """
         handed = self._handed.pop(identity(record), None)
         self._places.pop(identity(record), None)
         if not self._handed:
@@ -107,7 +111,10 @@ class Handoff:
         return sorted([place for one, place in places.items() if await handed[one].task])
 
     async def emptied(self) -> None:
-        """Take no more, and wait until all copies have come: a successor would do them once more."""
+        """Take no more, and wait until all copies have come: a successor would do them once more.
+
+        Waits LEAVE_SECONDS at most, and then returns all the same.
+        """
         self._open = False
         if self._handed:
             self._empty.clear()  # it was empty before, between two messages
@@ -135,7 +142,10 @@ class Handoff:
 
 
 def settle_before_last_commits(app: Any, handoffs: Iterable[Handoff]) -> None:
-    """A worker gives its partitions away when nothing that it took from them is under way, nor to be done again."""
+    """A worker gives its partitions away when nothing that it took from them is under way, nor to be done again.
+
+    app: of agents/faust_workarounds, which commits the places that its `before_last_commit` returns.
+    """
 
     async def settled() -> list[Place]:
         return [place for handoff in handoffs for place in await handoff.settled()]
@@ -144,4 +154,4 @@ def settle_before_last_commits(app: Any, handoffs: Iterable[Handoff]) -> None:
         await settled()  # what came after that commit
 
     app.before_last_commit = settled
-    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_revoked.connect(revoked)

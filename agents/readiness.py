@@ -16,7 +16,7 @@ WATCH_SECONDS, ANSWER_SECONDS = 1.0, 3.0
 KAFKA, POSTGRESQL, PARTITIONS = "Kafka", "PostgreSQL", "partitions"
 
 T = TypeVar("T")
-Probe = Callable[[], Awaitable[T]]
+Probe = Callable[[], Awaitable[T]]  # raises Unavailable while there is no answer
 
 
 class Readiness:
@@ -27,12 +27,12 @@ class Readiness:
         self._lock = threading.Lock()
 
     def lacks(self, what: str, why: str) -> None:
-        """It is missing from now on."""
+        """It is missing from now on, or still. why: the line that `/readyz` has for it."""
         with self._lock:
             self._missing[what] = why
 
     def has(self, what: str) -> None:
-        """It is there."""
+        """It is there; no harm where it was."""
         with self._lock:
             self._missing.pop(what, None)
 
@@ -42,13 +42,17 @@ class Readiness:
             return what in self._missing
 
     def missing(self) -> list[str]:
-        """A sentence for each thing that is."""
+        """A line for each thing that is, in the order in which they went missing; empty: ready."""
         with self._lock:
             return list(self._missing.values())
 
 
 async def once_it_answers(readiness: Readiness, server: str, probe: Probe[T], seconds: float) -> T:
-    """What the probe returns, asked again with growing pauses while it raises Unavailable; at last raises that."""
+    """What the probe returns, asked again with growing pauses while it raises Unavailable.
+
+    seconds: for how long; raises the last Unavailable where the next pause would end later. Any other error goes
+    through at once. A probe must have a deadline of its own.
+    """
     loop = asyncio.get_running_loop()
     deadline, pause = loop.time() + seconds, FIRST_PAUSE_SECONDS
     while True:
@@ -68,7 +72,10 @@ async def once_it_answers(readiness: Readiness, server: str, probe: Probe[T], se
 
 
 async def watch(readiness: Readiness, server: str, probe: Probe[object]) -> None:
-    """Ask a server for ever whether it answers. Changes nothing but what `/readyz` says: steps have deadlines."""
+    """Ask a server for ever whether it answers. Changes nothing but what `/readyz` says: steps have deadlines.
+
+    No answer within ANSWER_SECONDS counts as none. Raises whatever a probe raises but Unavailable.
+    """
     while True:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -90,5 +97,5 @@ def ready_at_rebalances(app: Any, readiness: Readiness, metrics: WorkerMetrics) 
     async def complete(sender: Any, **kwargs: Any) -> None:
         readiness.has(PARTITIONS)
 
-    app.on_partitions_revoked.connect(revoked, weak=False)
-    app.on_rebalance_complete.connect(complete, weak=False)
+    app.on_partitions_revoked.connect(revoked)
+    app.on_rebalance_complete.connect(complete)

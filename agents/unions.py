@@ -12,6 +12,9 @@ V = TypeVar("V")
 class Unions(Generic[K, V]):
     """Unions of facts by key, dropped whole at every rebalance.
 
+    K: what a step looks its facts up by, as an area code or the prefix of a task. V: what they come to together.
+    Belongs to the worker's event loop; no lock.
+
     A step takes `current()` once, before its first await: what it goes on to change then belongs to the
     generation in which it began, and a later one never sees it (delivery contract, rule 4).
     """
@@ -20,7 +23,7 @@ class Unions(Generic[K, V]):
         self._known: dict[K, V] = {}
 
     def current(self) -> dict[K, V]:
-        """The unions of this generation."""
+        """The unions of this generation: the dictionary itself, for the step to read and to add to."""
         return self._known
 
     def forget(self) -> None:
@@ -29,8 +32,10 @@ class Unions(Generic[K, V]):
 
 
 def forget_at_rebalances(app: Any, metrics: WorkerMetrics, *unions: Unions[Any, Any]) -> None:
-    """Drop the unions when partitions are revoked, and again when recovery has changed the tables."""
+    """Drop the unions when partitions are revoked, and again when recovery has changed the tables.
 
+    Counts the rebalances, and the seconds from the first revocation, or the start, until tables are recovered.
+    """
     without_since: float | None = time.monotonic()
 
     def forget() -> None:

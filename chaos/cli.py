@@ -155,6 +155,7 @@ class Keep:
         self.kept = False
 
     def __call__(self) -> None:
+        """It is to be kept."""
         self.kept = True
 
 

@@ -1,4 +1,4 @@
-"""Writes THIRD-PARTY.md: every package of requirements.lock with its licence, as its own metadata states it.
+"""Writes THIRD-PARTY.md: each locked package with the licence that its metadata states, and each jar with its own.
 
 python -m deploy.third_party       tests/packaging/test_third_party.py fails while the page is stale
 """
@@ -7,12 +7,37 @@ import re
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from embedded.jars import Jar, read_lock
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "THIRD-PARTY.md"
 LOCKED = re.compile(r"^([a-z0-9][a-z0-9.-]*)==(\S+)", re.MULTILINE)
 
 # packages for other systems, which are in the lock and not installed here; read from their pages
 ELSEWHERE = {"colorama": "BSD-3-Clause"}
+# group of jars -> licence, as their poms state it; a jar itself seldom does
+JARS = {
+    "at.yawk.lz4": "Apache-2.0",
+    "com.dynatrace.hash4j": "Apache-2.0",
+    "com.fasterxml.jackson.core": "Apache-2.0",
+    "com.fasterxml.jackson.dataformat": "Apache-2.0",
+    "com.github.ben-manes.caffeine": "Apache-2.0",
+    "com.github.luben": "BSD-2-Clause",
+    "com.google.re2j": "BSD-3-Clause",  # there called the Go License
+    "com.typesafe.scala-logging": "Apache-2.0",
+    "com.yammer.metrics": "Apache-2.0",
+    "commons-validator": "Apache-2.0",
+    "net.sf.jopt-simple": "MIT",
+    "net.sourceforge.argparse4j": "MIT",
+    "org.apache.kafka": "Apache-2.0",
+    "org.apache.logging.log4j": "Apache-2.0",
+    "org.hdrhistogram": "BSD-2-Clause",
+    "org.pcollections": "MIT",
+    "org.scala-lang": "Apache-2.0",
+    "org.slf4j": "MIT",
+    "org.xerial.snappy": "Apache-2.0",
+}
+JAR_LOCKS = ("embedded/kafka.lock", "tests/operations/kafka-tools.lock")
 # the short names of the classifiers of PyPI
 CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -28,10 +53,21 @@ HEAD = """<!-- Written by `python -m deploy.third_party`: run it again after a c
 
 Every package that `requirements.lock` pins, with the licence that its own metadata states. "Runs": it is in the
 image as well ({lock}); the others are the embedded servers' or tools of development and tests.
-`numberline up` also downloads Apache Kafka (Apache-2.0) and its libraries, the jars of `embedded/kafka.lock`;
-Kafka's own LICENSE and NOTICE name theirs.
+The peers and the plots of the benchmarks have environments of their own (`bench/peers/`, `bench/plots/`), which are
+made when they run and are no part of numberline.
 
 | package | version | runs | licence |
+| --- | --- | --- | --- |
+"""
+
+
+JARS_HEAD = """
+## Jars
+
+`numberline up` downloads Apache Kafka and its libraries, the jars of `embedded/kafka.lock`; a test its
+tools, those of `tests/operations/kafka-tools.lock`. Neither is in the image or the wheel.
+
+| jar | version | lock | licence |
 | --- | --- | --- | --- |
 """
 
@@ -61,6 +97,11 @@ def licence(package: str) -> str:
     raise LookupError(f"{package} states no licence: read its licence file")
 
 
+def jars() -> list[tuple[Jar, str]]:
+    """Every jar, and the lock that names it."""
+    return [(jar, lock) for lock in JAR_LOCKS for jar in read_lock(ROOT / lock)]
+
+
 def page() -> str:
     """THIRD-PARTY.md."""
     runs = locked("deploy/requirements.lock")
@@ -68,7 +109,9 @@ def page() -> str:
         f"| {package} | {version} | {'yes' if package in runs else ''} | {licence(package)} |"
         for package, version in locked("requirements.lock").items()
     ]
-    return HEAD.format(lock="`deploy/requirements.lock`") + "\n".join(rows) + "\n"
+    of_jars = [f"| {jar.artifact} | {jar.version} | `{lock}` | {JARS[jar.group]} |" for jar, lock in jars()]
+    head = HEAD.format(lock="`deploy/requirements.lock`")
+    return "\n".join([head + "\n".join(rows), JARS_HEAD + "\n".join(of_jars)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from docs.markdown import NOTICE, anchor, table
+from docs.markdown import NOTICE, anchor, table, table_of
 from docs.samples import CREATED, RUNNING, USER
 from gateway import messages
 from gateway.client_messages import MODELS
@@ -48,13 +48,24 @@ Every topic and its records, each linked to its fields. Writers, readers, retent
 
 ## Errors
 
-- [Error codes](contract.md#error-codes): the same on Kafka, WebSocket and HTTP, with the HTTP status.
-- [Close codes](contract.md#websocket-gateway) of a WebSocket.
-- [Why a token is refused](authentication.md#why-a-token-is-refused).
-- [Reason codes](numbering.md#reason-codes): the verdict on a number.
-- [Codes of external lookups](validation.md#external-lookups).
-- [Exit statuses](contract.md#commands) of every command.
-- [Dead letters](contract.md#dead-letters): the headers that say why.
+The same on Kafka, WebSocket and HTTP, each with where it is met:
+
+{{errors}}
+
+A WebSocket is closed with
+
+{{closes}}
+
+and with 4401 goes [a sentence](authentication.md#why-a-token-is-refused). The verdict on a number is one of
+
+{{reasons}}
+
+and where a provider of [external lookups](validation.md#external-lookups) has no answer, `external_error` is one of
+
+{{lookups}}
+
+Of the command line: [exit statuses](contract.md#commands). Of what nobody hears of:
+[dead letters](contract.md#dead-letters).
 """
 
 SCHEMAS = f"""{NOTICE}
@@ -137,6 +148,11 @@ def reference_page(calls: Mapping[tuple[str, str], str]) -> str:
             f"```json\n{json.dumps(json.loads(message.text), indent=2)}\n```" for message in examples()
         ),
         records=table(("topic", "key", "records"), [_records(topic) for topic in topics.TOPICS]),
+        # tests/docs/test_contract.py holds that these tables have what the code gives
+        errors=table_of("contract.md", "Error codes", "| code |"),
+        closes=table_of("contract.md", "WebSocket gateway", "| close code |"),
+        reasons=table_of("numbering.md", "Reason codes", "| code |"),
+        lookups=table_of("validation.md", "External lookups", "| code |"),
     )
 
 

@@ -45,6 +45,7 @@ class Monitor(faust.Monitor):
         self._committed = committed
 
     def on_commit_completed(self, consumer: Any, state: Any) -> None:
+        """Faust calls this once the broker has taken a commit."""
         self._committed()
 
     def _nothing(self, *args: Any, **kwargs: Any) -> None:

@@ -23,6 +23,7 @@ class Table(faust.Table):
         self.count_bytes: Callable[[float], None] = lambda count: None  # told of what goes to the changelog
 
     def send_changelog(self, partition: int, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Begin to send; Faust calls this at each write, and reads the message's partition of what is returned."""
         # in the order of the writes: tasks begin in the order in which they are made
         self._sent.append(asyncio.create_task(self._send(partition, key, value)))
         return SimpleNamespace(message=SimpleNamespace(partition=partition))

@@ -16,7 +16,7 @@ from numberline.setup.topics import wanted_topics
 from numberline.verify.check import Broken
 from pipeline.settings import Settings, variable
 
-OLD_DAYS = 180  # of prefix data: by then much has been assigned since
+OLD_DAYS = 120  # of prefix data: the alert NumberlinePrefixDataOld goes by it too
 HTTP_SECONDS = 10
 
 

@@ -7,9 +7,11 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from agents.delivery import Delivery
 from embedded import Postgres
 from numberline.setup.database import upgrade
 from pipeline.metrics import WorkerMetrics
+from tests.agents.sending import PARTITIONS, Producer
 
 _numbers = itertools.count(1)
 
@@ -18,6 +20,18 @@ _numbers = itertools.count(1)
 def metrics() -> WorkerMetrics:
     """The metrics of one worker."""
     return WorkerMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+def producer() -> Producer:
+    """One that the test controls."""
+    return Producer()
+
+
+@pytest.fixture
+def delivery(producer: Producer, metrics: WorkerMetrics) -> Delivery:
+    """A delivery of eight partitions and a deadline that no test waits for."""
+    return Delivery(producer, "test", PARTITIONS, 60, metrics)
 
 
 @pytest.fixture

@@ -172,3 +172,21 @@ async def test_a_worker_that_stops_waits_for_the_copies(handing: Handing, before
     await emptied
 
     assert handing.begun == [b"0"]
+
+
+async def test_a_worker_that_leaves_waits_for_the_last_copy(
+    handing: Handing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for the first of them, and no longer than for the last."""
+    monkeypatch.setattr("agents.handoff.LEAVE_SECONDS", 3600)
+    handing.go.set()
+    for batch in (0, 1):
+        handing.handoff.offer(message(batch))
+    emptied = asyncio.create_task(handing.handoff.emptied())
+
+    assert await handing.handoff.dealt_with(message(0, offset=17))
+    await asyncio.sleep(0.001)
+    assert not emptied.done()
+    assert await handing.handoff.dealt_with(message(1, offset=18))
+
+    await asyncio.wait_for(emptied, 10)

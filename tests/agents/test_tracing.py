@@ -21,7 +21,7 @@ from pipeline.errors import BatchImpossible
 from pipeline.metrics import WorkerMetrics
 from pipeline.spans import Spans
 from schemas import topics
-from tests.agents.test_delivery import BATCH, App, Producer, raising
+from tests.agents.sending import BATCH, App, Producer, raising
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACED = (("traceparent", f"00-{TRACE}-{CALLER}-01".encode()), ("tracestate", b"vendor=opaque"))

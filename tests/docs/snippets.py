@@ -23,7 +23,7 @@ LEFT_OUT = {
     "make check": "runs before this: .ci/run",
     "make format": "rewrites the checkout",
     "make docs": "is run by tests/docs/test_site.py",
-    "numberline prefixes import": "needs the administrators' files: tests/numberline/test_prefixes_command.py",
+    "numberline prefixes import": "replaces a country's data: tests/end_to_end/documents/test_prefix_files.py",
     "uv pip compile": "asks a registry for newer versions, and writes a lock",
     "docker ": "needs a container engine: tests/deploy/ holds the files",
     "kubectl ": "needs a cluster: tests/deploy/ holds the files",

@@ -246,3 +246,12 @@ def test_reason_codes() -> None:
     """Every verdict there is."""
     ((*rows,),) = tables(page("docs/numbering.md").section("Reason codes"))
     assert {names(row[0])[0] for row in rows} == set(REASONS)
+
+
+def test_codes_of_external_lookups() -> None:
+    """Every one that is given in the code, and no other; of those that end in a number, how they begin."""
+    (rows,) = tables(page("docs/validation.md").section("External lookups"))
+    shown = {name for row in rows for name in names(row[0])}
+    gives = re.compile(r'(?:Failed|Passing|Answer)\((?:error=)?f?"(\w+)["{]')
+    paths = [ROOT / "agents" / "lookup.py", *(ROOT / "agents" / "lookups").glob("*.py")]
+    assert shown == {code for path in paths for code in gives.findall(path.read_text())}

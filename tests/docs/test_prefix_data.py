@@ -6,6 +6,7 @@ import gzip
 from numberline.prefixes import reference
 from pipeline import numbering
 from pipeline.line_types import scores
+from pipeline.prefix_files import own
 from schemas.requests import LINE_TYPES
 from tests.docs.pages import ROOT, names, page, tables
 
@@ -51,3 +52,13 @@ def test_the_measure_of_the_line_types_is_the_one_that_is_printed() -> None:
     (shown,) = tables(page("docs/prefix-data.md").section("Line types"))
     assert shown == measured
     assert {row[1] for row in shown} == set(LINE_TYPES)
+
+
+def test_the_header_of_our_own_csv_is_the_one_that_is_read() -> None:
+    """In its order, and each of its columns has a rule; the one that may follow as well."""
+    shown = page("docs/prefix-files/own-csv.md")
+    (header,) = shown.fences("text")
+    (rules,) = tables(shown.text)
+    named = [names(row[0])[0] for row in rules]
+    assert tuple(header.strip().split(",")) == own.FORMAT.columns == tuple(named[:-1])
+    assert tuple(named) == own.WITH_RATE_CENTER.columns

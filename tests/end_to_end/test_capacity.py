@@ -13,8 +13,6 @@ from tests.processes import Process, wait_until
 
 __all__ = ["client"]
 
-WITHOUT = {"exist": 100, "used": 0, "suppressed": 0, "left": 100}
-
 
 @pytest.fixture(scope="module")
 def worker(installation: Installation) -> Iterator[Process]:

@@ -1,6 +1,7 @@
 """A token that expires while its connection is open."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,3 +59,20 @@ async def test_a_bad_new_token_is_refused_and_changes_nothing(gateway: Gateway, 
 async def test_a_token_for_ever_is_no_trouble(gateway: Gateway) -> None:
     async with opened(gateway.port, header=f"Bearer {token(lifetime_seconds=2**52)}") as client:
         assert (await client.receive())["expires_at"] == "9999-12-31T23:59:59.000Z"
+
+
+async def test_the_wall_clock_decides_whenever_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer looks once an hour, or too early where the clock was set back: one warning, and then the end."""
+    now, told = [1_000.0], list[str]()
+    monkeypatch.setattr(expiry, "time", SimpleNamespace(time=lambda: now[0]))
+    watched = expiry.Expiry(1_100.0, lambda: told.append("warned"), lambda: told.append("ended"))
+    watched._due()
+    assert told == []
+    now[0] = 1_100.0 - expiry.WARN_SECONDS
+    watched._due()
+    watched._due()
+    assert told == ["warned"]
+    now[0] = 1_100.0
+    watched._due()
+    assert told == ["warned", "ended"]
+    watched.stop()

@@ -78,7 +78,6 @@ async def wire(port: int) -> AsyncIterator[Wire]:
             await writer.wait_closed()
 
 
-HALF = b"x" * 40_000
 BROKEN = {
     "not masked": ([frame(TEXT, b"{}", masked=False)], 1002),
     "an opcode that is none": ([frame(0x3, b"x")], 1002),

@@ -1,6 +1,12 @@
 """What a gateway remembers of tasks."""
 
+from datetime import timedelta
+
+import pytest
+
+from gateway import tasks
 from gateway.tasks import DAY_MS, DAYS_KEPT, TaskMemory
+from schemas import topics
 from tests.gateway.events import OTHER_TASK, ended, progressed, started
 from tests.samples import CREATED, TASK
 
@@ -66,3 +72,30 @@ def test_the_task_that_has_not_moved_for_longest_is_known() -> None:
     assert memory.oldest_update() == CREATED + 9
     memory.take(ended(2, "completed", task_id=OTHER_TASK), CREATED)
     assert memory.oldest_update() is None
+
+
+def test_the_newest_state_is_known_to_its_user_alone() -> None:
+    """Of active tasks, and of those that have just ended."""
+    memory = TaskMemory()
+    memory.take(started(), CREATED)
+    memory.take(started(task_id=OTHER_TASK), CREATED)
+    memory.take(ended(5, "completed"), CREATED)
+    assert memory.newest("ann", TASK) == ended(5, "completed")
+    assert memory.newest("ann", OTHER_TASK) == started(task_id=OTHER_TASK)
+    assert memory.newest_of("ann") == [started(task_id=OTHER_TASK), ended(5, "completed")]
+    assert memory.newest("bob", TASK) is None
+    assert memory.newest("bob", OTHER_TASK) is None
+    assert memory.newest_of("bob") == []
+
+
+def test_only_the_last_ended_tasks_are_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of older ones the sequence, for longer than the topic keeps any record of them."""
+    monkeypatch.setattr(tasks, "MOST_ENDED", 1)
+    memory = TaskMemory()
+    memory.take(ended(5, "completed"), CREATED)
+    assert memory.newest("ann", TASK) is not None
+    memory.take(ended(5, "completed", task_id=OTHER_TASK), CREATED)
+    assert memory.newest_of("ann") == [ended(5, "completed", task_id=OTHER_TASK)]
+    assert not memory.take(progressed(4), CREATED)
+    assert topics.PROGRESS.retention is not None
+    assert timedelta(days=DAYS_KEPT) > topics.PROGRESS.retention

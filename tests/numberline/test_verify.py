@@ -3,18 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from deploy.monitoring.rules import USUAL
 from numberline.setup.newest import newest_migration
 from numberline.setup.topic_settings import Difference
 from numberline.setup.topics import update_topics
 from numberline.verify.check import Broken, outcomes
-from numberline.verify.checks import all_checks
-from numberline.verify.parts import tables
+from numberline.verify.checks import PREFIX_DATA, all_checks
+from numberline.verify.parts import OLD_DAYS, tables
 from tests.fix_installation import Installation
 
 PATIENCE_SECONDS = 30
@@ -129,3 +131,31 @@ async def test_what_is_wrong_with_topics_and_tables_is_told(
         Difference(name, "retention.ms", "1000", "1209600000"),
     ]
     await until_it_has(admin, name, retention_ms="1209600000", segment_ms="5000")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        (f"current_date - {OLD_DAYS}", "120 days old"),
+        (f"current_date - {OLD_DAYS + 1}", "121 days old; `numberline prefixes import` takes newer files"),
+        ("NULL", "imported 400 days ago; `numberline prefixes import` takes newer files"),
+    ],
+)
+async def test_prefix_data_that_is_old_works_and_is_told(
+    shared_installation: Installation, as_of: str, told: str
+) -> None:
+    """By the date of its files, or without one by that of the import."""
+    settings = shared_installation.settings
+    change = f"UPDATE prefix_versions SET as_of = {as_of}, imported_at = now() - interval '400 days'"
+    with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+        connection.execute("SET timezone TO 'UTC'")
+        connection.execute(change)
+    (look,) = [one for one in all_checks() if one.name == PREFIX_DATA]
+    (found,) = await outcomes([replace(look, needs=())], settings, lambda _: None)
+    assert (found.status, found.remedy) == ("works", "")
+    assert found.found.endswith(f"2 area codes, {told}")
+
+
+def test_verify_and_the_alert_call_the_same_data_old() -> None:
+    """Who is sent here by the alert is told how to end it."""
+    assert USUAL.prefix_age_seconds == OLD_DAYS * 86_400

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from confluent_kafka import OFFSET_END, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from embedded import Kafka, Postgres
 from embedded.ports import free_port
@@ -20,7 +22,7 @@ from pipeline.settings import Settings
 from schemas.identity import task_id
 from tests.docs.pages import page
 from tests.fix_installation import PARTITIONS, SMALL_ROWS, Installation, load_rows, make_installation
-from tests.operations.by_hand import by_hand
+from tests.operations.by_hand import bring_kafka_programs, by_hand
 from tests.prefix_files import OWN_HEADER, write
 from tests.processes import wait_until
 
@@ -56,6 +58,13 @@ class Place:
     def by_hand(self, section: str, block: int) -> str:
         """Run a block of a section's commands, as a person would in its environment; what it prints."""
         return by_hand(self.made, page_section(section)[block])
+
+    def set_groups(self, section: str, block: int, moment: str = "") -> None:
+        """Run a block of kafka-consumer-groups.sh for this installation, again while a group has members."""
+        commands = page_section(section)[block].replace("numberline", self.made.settings.namespace)
+        commands = commands.replace("BROKER", self.kafka.bootstrap_servers)
+        commands = commands.replace("2026-11-24T02:00:00.000", moment)
+        wait_until(lambda: "Error" not in by_hand(self.made, commands), 30, "groups without members")
 
     def ask(self, **fields: object) -> str:
         """Send a request; its task."""
@@ -96,11 +105,19 @@ def place(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -
         database.remember_partitions(url, PARTITIONS)
         asyncio.run(topics.create_topics(kafka.bootstrap_servers, namespace, PARTITIONS, 1))
         load_rows(made.settings, SMALL_ROWS)
+        bring_kafka_programs(made.directory)
         found = Place(kafka, made)
         try:
             yield found
         finally:
             found.kafka.stop()
+
+
+def test_every_block_of_commands_is_run() -> None:
+    """By the tests below, which name it by its section and place."""
+    sections = re.findall(r"^### (.+)$", RUNBOOK.text, re.MULTILINE)
+    blocks = {(name, str(place)) for name in sections for place in range(len(page_section(name)))}
+    assert set(re.findall(r'\.(?:by_hand|set_groups)\("([^"]+)", (\d)', Path(__file__).read_text())) == blocks
 
 
 def test_a_backup_of_postgresql_is_restored_and_brought_up_to_now(
@@ -110,6 +127,7 @@ def test_a_backup_of_postgresql_is_restored_and_brought_up_to_now(
     with place.made.worker():
         place.ask(quantity=1_000, area_code="201")
         place.wait_for(1_000, 1)
+        moment = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
         place.by_hand("PostgreSQL", 0)
         newer = f"numberline prefixes import {write(tmp_path / 'newer.csv', NEWER)}"
         assert "Version 2 is published" in by_hand(place.made, newer)
@@ -123,32 +141,11 @@ def test_a_backup_of_postgresql_is_restored_and_brought_up_to_now(
     said = place.by_hand("PostgreSQL", 2)
     assert "1,500 numbers in the ledger, 1,000 in PostgreSQL" in said
     assert "500 are drawn and not stored" in said
-    set_back(place, "", "numbers")
-    set_back(place, "-project", "progress")
-    set_back(place, "-project", "audit")
+    place.set_groups("PostgreSQL", 3, moment)
     with place.made.worker():
         place.wait_for(1_500, 2)
     assert "not stored" not in place.by_hand("PostgreSQL", 2)
     assert place.made.rows(by_version) == before
-
-
-def set_back(place: Place, group: str, topic: str) -> None:
-    """To the beginning: as kafka-consumer-groups.sh does, which the embedded broker comes without."""
-    name = f"{place.made.settings.namespace}.{topic}"
-    set_to(place, group, name, dict.fromkeys(range(PARTITIONS), 0))
-
-
-def set_to(place: Place, group: str, topic: str, offsets: Mapping[int, int]) -> None:
-    """The same, to other places. offsets: partition -> the next one that is read."""
-    admin = AdminClient({"bootstrap.servers": place.kafka.bootstrap_servers})
-    places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
-    asked = [ConsumerGroupTopicPartitions(f"{place.made.settings.namespace}{group}", places)]
-
-    def accepted() -> bool:
-        (future,) = admin.alter_consumer_group_offsets(asked).values()
-        return not [one for one in future.result(30).topic_partitions if one.error]
-
-    wait_until(accepted, 30, "group without members")
 
 
 def test_a_copy_of_the_stopped_broker_is_the_ledger(place: Place) -> None:
@@ -176,10 +173,9 @@ def test_a_worker_away_for_longer_than_its_topic_keeps_records_says_so(place: Pl
     with place.made.process("worker", "w1", NUMBERLINE_WORKER_ID="w1") as worker:
         assert worker.wait() == 1
     assert "records expired unread" in worker.log.read_text()
-    ends = admin.list_offsets({one: OffsetSpec.latest() for one in everything})
-    set_to(place, "", topic, {one.partition: future.result(30).offset for one, future in ends.items()})
+    place.set_groups("Retention", 0)
     with place.made.worker():
-        assert "0 redriven" in place.by_hand("Retention", 0)
+        assert "0 redriven" in place.by_hand("Retention", 1)
         assert place.status(lost) == ""
         place.ask(quantity=100, area_code="202")
         place.wait_for(2_600, 4)

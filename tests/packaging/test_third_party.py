@@ -35,6 +35,14 @@ def test_no_licence_is_a_surprise() -> None:
     """A licence that asks for more than to be named is in the table above, with the reason why it may stay."""
     found = {package: third_party.licence(package) for package in third_party.locked("requirements.lock")}
     assert {package: said for package, said in found.items() if not PERMISSIVE.search(said)} == WITH_CONDITIONS
+    assert all(PERMISSIVE.search(said) for said in third_party.JARS.values())
+
+
+def test_every_locked_jar_is_listed() -> None:
+    """With the version that its lock has; no licence is kept of what is in no lock."""
+    rows = re.findall(r"^\| (\S+) \| (\S+) \| `(\S+)` \|", third_party.PAGE.read_text(), re.MULTILINE)
+    assert rows == [(jar.artifact, jar.version, lock) for jar, lock in third_party.jars()]
+    assert {jar.group for jar, _ in third_party.jars()} == set(third_party.JARS)
 
 
 def test_a_package_without_a_licence_is_told() -> None:

@@ -92,6 +92,13 @@ def test_long_texts_are_cut() -> None:
     assert told == events.BatchFailed(TASK, "ann", 7, "dead_letter", "x" * MOST_TEXT)
 
 
+@pytest.mark.parametrize(("number", "told"), [(-1, False), (0, True), (2**31 - 1, True), (2**31, False)])
+def test_a_batch_is_told_by_any_number_that_it_may_have(number: int, told: bool) -> None:
+    """From the first one, 0, to the last that Avro's int takes; no header of ours has another."""
+    headers = (*BATCH[:2], ("batch", str(number).encode()))
+    assert (batch_failed("numbers", headers, StepFailed("x")) is not None) is told
+
+
 @pytest.mark.parametrize(
     ("found", "task"),
     [

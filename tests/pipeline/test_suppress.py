@@ -127,3 +127,12 @@ def test_the_lists_of_a_user_are_found_for_the_area_codes_at_hand() -> None:
     numbers = np.array([4152000001, 4152000009, 3032000003, 9072000000, -1])
     assert lists.among(numbers) == {415: BitMap([1, 2]), 303: BitMap([3])}
     assert lists.everybody[415] == BitMap([1])
+
+
+def test_the_lists_of_others_hold_for_nobody_else() -> None:
+    """Everybody's for all, a user's own for that user; for nobody in particular everybody's alone."""
+    lists = {(None, 415): BitMap([1]), ("ann", 415): BitMap([2]), ("ben", 212): BitMap([3])}
+    everybody = {415: BitMap([1])}
+    assert SuppressedNumbers.of_lists(lists, "ann") == SuppressedNumbers(everybody, {415: BitMap([2])})
+    assert SuppressedNumbers.of_lists(lists, "ben") == SuppressedNumbers(everybody, {212: BitMap([3])})
+    assert SuppressedNumbers.of_lists(lists, None) == SuppressedNumbers(everybody, {})

@@ -139,11 +139,3 @@ def upgrade() -> None:
     """Create everything."""
     op.execute(TABLES)
     op.execute(VIEWS)
-
-
-def downgrade() -> None:
-    """Drop everything: for a database without data worth keeping."""
-    op.execute(
-        "DROP VIEW tasks, phone_numbers; "
-        "DROP TABLE task_states, numbers, batches, prefixes, prefix_versions, installation"
-    )

@@ -35,8 +35,3 @@ COMMENT ON COLUMN suppression_numbers.numbers IS 'serialized roaring bitmap of (
 def upgrade() -> None:
     """Create both tables."""
     op.execute(TABLES)
-
-
-def downgrade() -> None:
-    """Drop them: the workers go on withholding what was suppressed."""
-    op.execute("DROP TABLE suppression_numbers, suppression_changes")

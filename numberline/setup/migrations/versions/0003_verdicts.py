@@ -170,8 +170,3 @@ def upgrade() -> None:
     op.execute(TABLES)
     op.execute(DROP_VIEW)
     op.execute(VIEWS)
-
-
-def downgrade() -> None:
-    """Not provided: the verdicts would be lost."""
-    raise NotImplementedError

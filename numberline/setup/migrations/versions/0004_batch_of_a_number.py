@@ -46,8 +46,3 @@ COMMENT ON COLUMN phone_numbers.batch_id IS
 def upgrade() -> None:
     """Add the column."""
     op.execute(VIEW)
-
-
-def downgrade() -> None:
-    """Not provided: pages and exports need it."""
-    raise NotImplementedError

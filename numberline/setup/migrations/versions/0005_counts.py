@@ -71,8 +71,3 @@ GROUP BY held.user_id, a.attribute, coalesce(a.value, '');
 def upgrade() -> None:
     """Add the tables, and count what is held."""
     op.execute(TABLES)
-
-
-def downgrade() -> None:
-    """Drop the counts, which can be made again."""
-    op.execute("DROP VIEW number_counts; DROP TABLE user_counts, batch_counts; DROP INDEX verdicts_moved")

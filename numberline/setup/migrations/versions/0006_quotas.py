@@ -21,8 +21,3 @@ COMMENT ON COLUMN quotas.numbers_a_day IS 'null: no bound, as of tasks_at_once';
 def upgrade() -> None:
     """Create the table: no user has a bound yet."""
     op.execute(TABLE)
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP TABLE quotas")

@@ -25,8 +25,3 @@ CREATE VIEW audit AS SELECT at, actor, action, subject, outcome, details, record
 def upgrade() -> None:
     """Create table, indexes and view."""
     op.execute(TABLE)
-
-
-def downgrade() -> None:
-    """Drop them: the topic has the last 30 days."""
-    op.execute("DROP VIEW audit; DROP TABLE audit_records")

@@ -30,12 +30,3 @@ ALTER TABLE prefix_versions ALTER COLUMN origin DROP DEFAULT;
 def upgrade() -> None:
     """Add the columns."""
     op.execute(COLUMNS)
-
-
-def downgrade() -> None:
-    """Drop them."""
-    op.execute(
-        "DROP INDEX prefixes_version; ALTER TABLE prefixes DROP COLUMN rate_center; "
-        "ALTER TABLE prefix_versions DROP COLUMN origin, DROP COLUMN as_of, DROP COLUMN area_codes, "
-        "DROP COLUMN counts, DROP COLUMN changes, DROP COLUMN deleted_at"
-    )

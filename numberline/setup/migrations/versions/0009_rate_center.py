@@ -71,8 +71,3 @@ LEFT JOIN prefixes p USING (prefix_id);
 def upgrade() -> None:
     """Add the column to both."""
     op.execute(VIEWS)
-
-
-def downgrade() -> None:
-    """Not provided: exports need it."""
-    raise NotImplementedError

@@ -49,8 +49,3 @@ HAVING sum(count) <> 0;
 def upgrade() -> None:
     """Count what is held, and change how it is counted."""
     op.execute(CHANGES)
-
-
-def downgrade() -> None:
-    """Not provided: what was stored meanwhile has no row of batch_counts."""
-    raise NotImplementedError

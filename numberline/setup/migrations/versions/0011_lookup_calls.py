@@ -21,8 +21,3 @@ COMMENT ON TABLE lookup_calls IS
 def upgrade() -> None:
     """Create the table: what was asked before has its answer."""
     op.execute(TABLE)
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP TABLE lookup_calls")

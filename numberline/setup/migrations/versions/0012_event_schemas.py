@@ -20,8 +20,3 @@ COMMENT ON TABLE event_schemas IS
 def upgrade() -> None:
     """Create the table; `numberline init` fills it."""
     op.execute(TABLE)
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP TABLE event_schemas")
