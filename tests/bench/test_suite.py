@@ -62,6 +62,7 @@ def test_rows_asked_for_reported_and_stored_agree(
     names = [
         "million",
         "peers",
+        "memory",
         "cost",
         "filtered",
         "latency",
@@ -74,7 +75,6 @@ def test_rows_asked_for_reported_and_stored_agree(
     assert [part.name for part in results.parts] == [
         *names,
         "http",
-        "memory",
         "workers",
         "resources",
         "pure",
@@ -107,6 +107,7 @@ def test_rows_asked_for_reported_and_stored_agree(
     assert goals == [
         ("million", 1.5),
         *(("peers", goal) for goal in (20, 20, 12, 8)),
+        ("memory", 500),
         *(("cost", 1.3) for _ in range(4)),
         ("filtered", 1.3),
         ("latency", 8),
@@ -119,7 +120,6 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("capacity", 100),
         ("capacity", 1000),
         ("http", 50),
-        ("memory", 500),
         *([("workers", 1.25)] if (os.cpu_count() or 1) > 1 else []),
         ("gateway", 1 / 0.7),
         ("gateway", 1.3),
