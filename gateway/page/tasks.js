@@ -17,6 +17,12 @@ export class Tasks extends EventTarget {
     return [...this.byId.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
   }
 
+  /** Whether a task is known to have ended. */
+  ended(taskId) {
+    const known = this.byId.get(taskId);
+    return known !== undefined && hasEnded(known);
+  }
+
   /** A state out of a list or an answer; one that is older than what was heard changes nothing. */
   put(task) {
     const known = this.byId.get(task.task_id);

@@ -141,9 +141,9 @@ function generateForm(page) {
       if (form.elements.task_name.value) body.task_name = form.elements.task_name.value;
       if (form.elements.auto_validate.checked) body.auto_validate = true;
       if (form.elements.partial.checked) body.on_shortfall = "partial";
-      const { task_id: id } = await page.api.post("/api/generate-numbers-enhanced/", body);
-      page.tasks.put(await page.api.get(`/api/tasks/${id}/`));
-      announce("submitted");
+      const { task_id: id, status } = await page.api.post("/api/generate-numbers-enhanced/", body);
+      if (status) page.tasks.put(await page.api.get(`/api/tasks/${id}/`)); // else the feed brings it, once a worker does
+      if (!page.tasks.ended(id)) announce("submitted"); // an end that was heard meanwhile is said already
     } catch (problem) {
       showProblem(form, problem);
     }

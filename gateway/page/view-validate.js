@@ -66,18 +66,19 @@ export function validateView(root, page) {
   async function submit(event) {
     event.preventDefault();
     clearProblem(form);
-    const numbers = numbersOf(text.value);
+    const numbers = numbersOf(text.value), ids = [];
     try {
       for (let start = 0; start === 0 || start < numbers.length; start += MOST_A_REQUEST) {
         const part = numbers.slice(start, start + MOST_A_REQUEST);
-        const { task_id: id } = await page.api.post("/api/bulk-validate/", { numbers: part });
+        const { task_id: id, status } = await page.api.post("/api/bulk-validate/", { numbers: part });
+        ids.push(id);
         const state = taskState(page, id);
         const card = h("section", { class: "card" }, h("h2", {}, `${number.format(part.length)} numbers `, state.status), ...state.parts);
         watched.set(id, { state, card, done: false });
         results.prepend(card);
-        page.tasks.put(await page.api.get(`/api/tasks/${id}/`));
+        if (status) page.tasks.put(await page.api.get(`/api/tasks/${id}/`)); // else the feed brings it, once a worker does
       }
-      announce("submitted");
+      if (!ids.every((id) => page.tasks.ended(id))) announce("submitted"); // ends that were heard are said already
     } catch (problem) {
       showProblem(form, problem);
     }
