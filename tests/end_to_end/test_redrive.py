@@ -10,6 +10,10 @@ from tests.processes import wait_until
 
 LOST = ("task-events", "batches", "allocations", "numbers")
 ROWS = "SELECT count(*), count(DISTINCT number) FROM phone_numbers WHERE task_id = %s"
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END';
+CREATE TRIGGER slow AFTER INSERT ON batches FOR EACH STATEMENT EXECUTE FUNCTION slow()
+"""
 TASK = "SELECT status, succeeded FROM tasks WHERE task_id = %s"
 
 
@@ -34,13 +38,16 @@ def test_what_was_lost_of_a_task_comes_again_with_a_redrive(shared_installation:
     """All in flight is lost in the middle; redriven, the task ends with exactly its quantity."""
     body = shared_installation.request("lost", quantity=2_500, area_codes=["201"], batch_size=100)
     task = task_id("lost", body["request_id"])
+    shared_installation.execute(SLOW)  # so that it is in the middle when its worker stops
     with shared_installation.worker("w1", NUMBERLINE_WINDOW="2") as worker:
         shared_installation.produce(json.dumps(body).encode())
         wait_until(lambda: shared_installation.rows(ROWS, task)[0][0] > 0, 60, "first rows")
         assert worker.stop() == 0
+    shared_installation.execute("DROP FUNCTION slow CASCADE")
     assert shared_installation.rows(ROWS, task)[0][0] < 2_500
     skip_everything(shared_installation)
     with shared_installation.worker("w1"):
+        wait_until(lambda: shared_installation.rows(TASK, task) != [], 60, "row of the task")
         assert shared_installation.rows(TASK, task)[0][0] == "running"
         done = shared_installation.run("redrive", task)
         assert done.returncode == 0, done.stdout + done.stderr
