@@ -64,9 +64,12 @@ def _by_fingerprint() -> Mapping[bytes, Writer]:
     }
 
 
-def look_up_by(look_up: LookUp) -> None:
-    """Where this process finds schemas of events that are not among its own; once for each fingerprint found."""
-    _look_ups[:] = [look_up]
+def look_up_by(look_up: LookUp | None) -> None:
+    """Where this process finds schemas of events that are not among its own; once for each fingerprint found.
+
+    None: nowhere, as at first.
+    """
+    _look_ups[:] = [] if look_up is None else [look_up]
 
 
 def _of_any_release(fingerprint: bytes) -> Writer | None:
