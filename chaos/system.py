@@ -11,9 +11,9 @@ import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from chaos.gateway import Gateway
 from chaos.proxy import Proxies, Proxy
 from chaos.release import next_release
+from chaos.supervised import Supervised
 from chaos.waiting import get, wait_until
 from chaos.workers import Worker
 from embedded import Kafka, KafkaCluster, Postgres
@@ -42,7 +42,7 @@ class System:
     postgres: Postgres
     kafka_proxy: Proxies
     postgres_proxy: Proxy
-    gateway: Gateway
+    gateway: Supervised
     workers: list[Worker]
     say: Say
 
@@ -128,7 +128,8 @@ def built(state: Path, workers: int, say: Say, brokers: int = 1) -> Iterator[Sys
         init(settings, lambda text: None)
         logs = state / "logs"
         logs.mkdir()
-        gateway = Gateway(environment, logs, say)
+        own = {variable("metrics_port"): "0"}
+        gateway = Supervised("gateway", "gateway", environment, own, logs, say)
         system = System(
             settings,
             environment,

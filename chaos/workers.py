@@ -5,49 +5,28 @@ import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from chaos.supervised import Supervised
 from chaos.waiting import get, wait_until
 from embedded.ports import free_port
-from numberline.processes import ManagedProcess
 from pipeline.settings import variable
 
 READY_SECONDS = 60.0
 
 
-class Worker:
-    """`numberline worker` as a supervisor runs it: started again when it ends, until `stop` or `kill`.
-
-    environment: that of the installation. directory: where its log is.
-    """
+class Worker(Supervised):
+    """`numberline worker` as a supervisor runs it: started again when it ends, until `stop` or `kill`."""
 
     def __init__(
         self, name: str, environment: Mapping[str, str], directory: Path, say: Callable[[str], None]
     ) -> None:
-        self.name = name
-        self._environment, self._directory, self._say = dict(environment), directory, say
         self._metrics_port = free_port()
-        self._process: ManagedProcess | None = None
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs now."""
-        assert self._process is not None
-        return self._process.pid
+        own = {variable("worker_id"): name, variable("metrics_port"): str(self._metrics_port)}
+        super().__init__(name, "worker", environment, own, directory, say)
 
     @property
     def state(self) -> Path:
         """Its state directory."""
         return Path(self._environment[variable("state_dir")]) / "workers" / self.name
-
-    def start(self) -> None:
-        """Start it, unless it runs; `wait_ready` waits until it works."""
-        if self._process is None:
-            own = {
-                variable("worker_id"): self.name,
-                variable("metrics_port"): str(self._metrics_port),
-            }
-            log = self._directory / f"{self.name}.log"
-            self._process = ManagedProcess(self.name, "worker", self._environment | own, log, self._say)
-            self._process.start()
 
     def wait_ready(self) -> None:
         """Return when it has its partitions and tables.  Raises ChaosError."""
@@ -74,17 +53,9 @@ class Worker:
         """SIGTERM, as by someone who does not know of the supervisor: it is started again."""
         self._signal(signal.SIGTERM)
 
-    def stop(self) -> None:
-        """SIGTERM; returns when it is gone, and it stays away until `start`."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
     def become(self, environment: Mapping[str, str]) -> None:
         """SIGTERM, then start it with these variables: another release. Returns when it works."""
-        self.stop()
-        self._environment = dict(environment)
-        self.start()
+        super().become(environment)
         self.wait_ready()
 
     def missing(self) -> str:
