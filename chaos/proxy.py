@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from embedded.ports import LOOPBACK
+from gateway.listener import stop_accepting
 
 CHUNK = 1 << 16
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER for no time
@@ -50,7 +51,7 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.refuse()
-        self._call(self._ended())
+        self._call(_all_else_ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -83,14 +84,11 @@ class Proxy:
             self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port)
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if (server := self._server) is not None:
             self._server = None
+            await stop_accepting(server.sockets)
+            server.close()
         await self._cut()
-
-    async def _ended(self) -> None:
-        while self._connections:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
     async def _cut(self) -> None:
         for connection in list(self._connections):
@@ -108,6 +106,9 @@ class Proxy:
             to_client.transport.abort()
             return
         connection = _Connection(to_client, to_server)
+        if self._server is None:  # it refuses since this one came
+            connection.reset()
+            return
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as both:
@@ -126,6 +127,13 @@ class Proxy:
             sink.write(data)
             await sink.drain()
         sink.write_eof()
+
+
+async def _all_else_ended() -> None:
+    """Whatever runs in this loop; a connection just accepted is no task yet, but one within moments."""
+    await asyncio.sleep(0.01)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 class Proxies:

@@ -1,8 +1,10 @@
 """The proxy does what its faults say that it does."""
 
 import contextlib
+import gc
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +64,32 @@ def test_nobody_is_let_in_until_it_accepts_again(proxy: Proxy) -> None:
     proxy.accept()
     with connected(proxy):
         pass
+
+
+def test_whoever_comes_as_it_refuses_is_let_in_or_reset_and_not_forgotten(proxy: Proxy) -> None:
+    """No socket of a client is left to the garbage collector, at whichever moment the refusal meets it."""
+    enough = threading.Event()
+
+    def come_again_and_again() -> None:
+        while not enough.is_set():
+            with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, proxy.port), 30) as client:
+                client.sendall(b"one")  # or else Linux may leave it waiting for a listener that has gone
+                client.recv(1)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        clients = [threading.Thread(target=come_again_and_again) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for _ in range(300):
+            proxy.refuse()
+            proxy.accept()
+        proxy.refuse()
+        enough.set()
+        for client in clients:
+            client.join()
+        gc.collect()
+    assert {str(one.message) for one in warned} == set()
 
 
 def test_half_closed_the_server_hears_an_end_and_the_client_still_reads(proxy: Proxy) -> None:
