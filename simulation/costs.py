@@ -62,8 +62,6 @@ class Costs:
     flush: float
     wal_megabytes: float
     kafka_megabytes: float
-    sent_megabytes: float
-    disk_megabytes: float
     measured: Mapping[str, float]
 
     def batch(self, rows: int) -> Work:
@@ -145,7 +143,5 @@ def of_results(runs: Sequence[Mapping[str, Any]]) -> Costs:
         flush=figure("resources", "durable commit of one row") / 1000,
         wal_megabytes=megabytes("WAL"),
         kafka_megabytes=megabytes("Kafka produced"),
-        sent_megabytes=megabytes("Kafka sent"),
-        disk_megabytes=sum(megabytes(name) for name in ("table numbers", "indexes of numbers", "all other tables")),
         measured=measured,
     )

@@ -25,8 +25,6 @@ COSTS = Costs(
     flush=0.0015,
     wal_megabytes=100,
     kafka_megabytes=20,
-    sent_megabytes=25,
-    disk_megabytes=90,
     measured={},
 )
 CODES = even(4, 8)
