@@ -20,7 +20,7 @@ from bench.report import JSON, tables, write
 from bench.results import Results
 from bench.screen import Screen
 from bench.sizes import Sizes
-from bench.suite import run_parts
+from bench.suite import CutShort, run_parts
 from bench.system import installed, servers
 from embedded import EmbeddedError
 from pipeline.errors import NumberlineError
@@ -29,6 +29,7 @@ TABLE_WIDTH = 120  # where nothing says how wide the output is
 console = Console(stderr=True, highlight=False)
 NAMES = tuple(part.name for part in PARTS)
 DEFAULT_OUT = ROOT / "docs" / "benchmarks"
+CUT_SHORT_OUT = ROOT / ".numberline" / "bench" / "cut-short"  # instead of it: those are the results of whole runs
 
 
 @click.command(
@@ -67,7 +68,8 @@ def bench(names: tuple[str, ...], repeat: int, out: Path | None, scale: float) -
     not say where things are have their effect, and are named in the report.
 
     Exit status 0 when all was measured, whether or not the goals are met; 1 when something failed, or where
-    PostgreSQL holds other rows than were reported.
+    PostgreSQL holds other rows than were reported. Where a part fails, those before it are written, a run of all
+    parts to .numberline/bench/cut-short.
     """
     if out is None and (names or scale != 1):
         raise click.UsageError("only a run of all parts in full replaces docs/benchmarks: give another --out")
@@ -77,8 +79,10 @@ def bench(names: tuple[str, ...], repeat: int, out: Path | None, scale: float) -
     tables_on = Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH)
     for table in tables(results):
         tables_on.print(table, "")
-    for path in write(results, out or DEFAULT_OUT):
+    for path in write(results, out or (CUT_SHORT_OUT if results.cut_short else DEFAULT_OUT)):
         console.print(f"[dim]written:[/] {path}")
+    if results.cut_short:
+        raise BenchError(results.cut_short)
     if results.disagreeing:
         raise BenchError(f"PostgreSQL does not hold what was reported: tasks {', '.join(results.disagreeing)}")
     return 0
@@ -87,7 +91,7 @@ def bench(names: tuple[str, ...], repeat: int, out: Path | None, scale: float) -
 def measure(names: Sequence[str], sizes: Sizes, repeat: int, scale: float) -> Results:
     """Start a system, run these parts on it, and leave nothing behind.
 
-    Raises EmbeddedError, NumberlineError, BenchError.
+    Raises EmbeddedError, NumberlineError, BenchError where not a single part was measured.
     """
     parts = [part for part in PARTS if part.name in names]
     with contextlib.ExitStack() as stack:
@@ -100,7 +104,12 @@ def measure(names: Sequence[str], sizes: Sizes, repeat: int, scale: float) -> Re
         system = stack.enter_context(installed(kafka, postgres, state, screen.say))
         stack.enter_context(_undisturbed_end())
         described = about(system, state, sys.argv[1:])
-        return Results(described, scale, repeat, asyncio.run(run_parts(parts, system, sizes, repeat, screen)))
+        try:
+            return Results(described, scale, repeat, asyncio.run(run_parts(parts, system, sizes, repeat, screen)))
+        except CutShort as cut:
+            if not cut.measured:
+                raise
+            return Results(described, scale, repeat, cut.measured, str(cut))
 
 
 @contextlib.contextmanager

@@ -121,6 +121,9 @@ def _lines(results: Results, plots: Sequence[str]) -> Iterator[str]:
     if not results.judged:
         yield f"**A trial at {results.scale:g} of the full sizes: the goals are not judged.**"
         yield ""
+    if results.cut_short:
+        yield f"**Cut short: {results.cut_short}**"
+        yield ""
     yield from _table(("what", ""), results.about.items())
     yield "## Goals"
     yield ""

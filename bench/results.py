@@ -82,13 +82,15 @@ class PartResult:
 class Results:
     """One run. about: machine, versions, command line and revision, by name.
 
-    scale: 1 for the sizes that the goals are for; at any other no goal is judged.
+    scale: 1 for the sizes that the goals are for; at any other no goal is judged. cut_short: why parts that were
+    asked for are missing, empty where none is.
     """
 
     about: Mapping[str, str]
     scale: float
     repeat: int
     parts: tuple[PartResult, ...]
+    cut_short: str = ""
 
     @property
     def judged(self) -> bool:

@@ -85,7 +85,9 @@ async def _submissions(bench: Bench, port: int, bare: int, found: dict[str, list
     async with _callers(port, [_token(bench, user) for user in users]) as callers:
         tasks: list[str] = []
         waits, seconds = await _posts(callers, calls, tasks)
-        for caller in callers:
+    for user in users:
+        # by a connection of its own: one that waits for its turn longer than the gateway's patience is closed
+        async with calling(port, _token(bench, user)) as caller:
             while json.loads(await caller.call("GET", "/api/tasks/active/"))["results"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     for task in tasks:

@@ -52,6 +52,13 @@ def test_a_row_says_the_median_the_range_and_whether_the_goal_is_met() -> None:
     assert row(INFORMATION, judged=True) == ("numbers a second", "412,346 /s", "", "1 x", "", "")
 
 
+def test_a_run_that_was_cut_short_says_why() -> None:
+    """At the top of the page, for what is missing cannot be seen."""
+    why = "the part http failed: no answer"
+    assert f"**Cut short: {why}**" in markdown(replace(RESULTS, cut_short=why))
+    assert "Cut short" not in markdown(RESULTS)
+
+
 def test_a_median_at_the_goal_meets_it() -> None:
     """At most is at most."""
     assert Figure("", "x", (2.0,), goal=2.0).met

@@ -4,20 +4,24 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import psycopg
 import pytest
 
 from bench.about import about
-from bench.part import Part
+from bench.errors import BenchError
+from bench.part import Bench, Measured, Part
 from bench.parts import PARTS
 from bench.parts.peers import DJANGO
 from bench.report import markdown, row
-from bench.results import PartResult, Results
+from bench.results import Figure, PartResult, Results
 from bench.sizes import Sizes
-from bench.suite import run_parts
-from bench.system import installed
+from bench.suite import CutShort, run_parts
+from bench.system import System, installed
 from embedded import Kafka, Postgres
+from numberline.setup.database import upgrade
+from pipeline.settings import Settings
 
 SCALE = 0.001
 
@@ -125,3 +129,27 @@ def test_rows_asked_for_reported_and_stored_agree(
         ("gateway", 1.3),
     ]
     assert all(announced == came for announced, came in watcher.steps.values())
+
+
+def test_a_part_that_fails_takes_nothing_from_those_before_it(postgres_server: Postgres) -> None:
+    """And none after it is measured, for nobody knows what it left behind."""
+
+    async def works(_: Bench) -> Measured:
+        return Measured((Figure("found", "s", (1.0,)),), ())
+
+    async def fails(_: Bench) -> Measured:
+        raise BenchError("no answer")
+
+    database_url = postgres_server.create_database("bench-cut-short")
+    upgrade(database_url)
+    nothing_runs = create_autospec(System, instance=True)
+    nothing_runs.settings = Settings.model_validate({"database_url": database_url})
+    parts = [
+        Part(name, lambda sizes: "title", lambda sizes, repeat: 1, measure)
+        for name, measure in (("first", works), ("second", fails), ("third", works))
+    ]
+    with pytest.raises(CutShort, match=r"^the part second failed: no answer$") as cut:
+        asyncio.run(run_parts(parts, nothing_runs, Sizes.scaled(SCALE), 1, Silent()))
+    assert [(part.name, part.figures) for part in cut.value.measured] == [
+        ("first", (Figure("found", "s", (1.0,)),))
+    ]
