@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from bench import procfs
 from bench.errors import BenchError
 from embedded import Kafka, Postgres
 from embedded.ports import free_port
@@ -24,6 +25,7 @@ READY_SECONDS = 120.0
 QUIET_SECONDS = 0.5
 NAMESPACE = "numberline-bench"
 PRODUCT = ("numberline", "worker")  # module and command of a worker
+WORKER, BROKER, POSTGRESQL, GATEWAY, CLIENT = COMPONENTS = ("worker", "broker", "PostgreSQL", "gateway", "client")
 # what this module decides; any other setting of the caller's environment is kept, and named in the report
 OWN = (
     *("kafka_bootstrap_servers", "database_url", "namespace", "state_dir", "worker_id", "host"),
@@ -68,10 +70,16 @@ class System:
         if refused or self.incidents:
             raise BenchError(refused or "\n".join(self.incidents))
 
-    @property
-    def worker_pids(self) -> list[int]:
-        """Of all its workers."""
-        return [self.worker.pid, *(other.process.pid for other in self.others)]
+    def processor_seconds(self) -> dict[str, float]:
+        """Processor time of each of COMPONENTS so far, all workers together; the client is this process."""
+        workers = [self.worker.pid, *(other.process.pid for other in self.others)]
+        return {
+            WORKER: sum(map(procfs.cpu_seconds, workers)),
+            BROKER: procfs.cpu_seconds(self.kafka.pid),
+            POSTGRESQL: procfs.tree_cpu_seconds(self.postgres.pid),
+            GATEWAY: procfs.cpu_seconds(self.gateway.pid),
+            CLIENT: time.process_time(),
+        }
 
     def worker_ready(self) -> bool:
         """Whether all workers have their partitions and tables.  Raises BenchError where a process has ended."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from schemas.partitions import partition_for
 from simulation.cluster import Shape
 from simulation.costs import Costs
-from simulation.model import Outcome, Task, run
+from simulation.model import Outcome, Task, batches_of, run
 
 MILLION = 1_000_000
 MEASURED_ON = Shape(workers=1, partitions=4, processors=2, shared=True)  # as the suite runs: one machine for all
 CODES_OF_MILLION = ("212", "213", "305", "312", "404", "415", "617", "713")
-TASKS, AREA_CODES = 12, 24  # of the part workers
+TASKS, LARGE, AREA_CODES = 12, MILLION // 4, 24  # of the part workers
 ALL_CODES = tuple(str(code) for code in range(201, 1000) if code % 100 != 11)
 # of a hundred tasks: quantity and how many area codes
 MIX = ((90, 100, 1), (9, 10_000, 2), (1, 100_000, 8))
@@ -72,11 +72,16 @@ def measured_again(costs: Costs) -> Iterator[Compared]:
         for workers in (1, 2):
             shape = replace(MEASURED_ON, workers=workers, partitions=partitions, stored=kind == "stored")
             codes = even(partitions, AREA_CODES)
-            tasks = [Task(0.0, f"bench-workers-{number}", MILLION // 4, codes) for number in range(TASKS)]
+            tasks = [Task(0.0, f"bench-workers-{number}", LARGE, codes) for number in range(TASKS)]
             name = f"{kind}, {workers} worker" + "s" * (workers > 1)
             if name not in costs.measured:
                 continue
-            yield Compared(name, costs.measured[name], run(costs, shape, tasks).rate, "/s")
+            yield Compared(name, costs.measured[name], run(busy(costs, kind), shape, tasks).rate, "/s")
+
+
+def busy(costs: Costs, kind: str) -> Costs:
+    """Those of an installation with as much to do as the part workers gives it, or with more."""
+    return costs.fitted(kind, max(rows for _, rows in batches_of(Task(0.0, "", LARGE, ALL_CODES[:AREA_CODES]))))
 
 
 def even(partitions: int, count: int) -> tuple[str, ...]:
@@ -91,8 +96,8 @@ def carried(costs: Costs, shape: Shape) -> Carried:
     """A cluster with more to do than it can: numbers a second, and what keeps it from more."""
     users = [f"user-{number}" for number in range(6 * shape.workers)]
     codes = even(shape.partitions, 4 * shape.partitions)
-    tasks = [Task(0.0, user, MILLION // 4, codes[at % 4 :: 4]) for at, user in enumerate(users)]
-    return Carried(shape, run(costs, shape, tasks))
+    tasks = [Task(0.0, user, LARGE, codes[at % 4 :: 4]) for at, user in enumerate(users)]
+    return Carried(shape, run(busy(costs, "stored"), shape, tasks))
 
 
 def arriving(costs: Costs, tasks_a_minute: int, shape: Shape, seed: int) -> Arrivals:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,9 @@ class Work:
 class Costs:
     """Measured. Seconds; coordinate: the part of a batch's work in a worker that is coordinate's.
 
-    hop: from producing a message to consuming it. flush: of a durable commit. counted_worker: a worker's processor
-    time of a full batch whose rows are only counted, None where that was not measured.
+    hop: from producing a message to consuming it. flush: of a durable commit. busy: of a million numbers out of
+    many tasks at once and many area codes, by what becomes of the rows, "stored" or "counted"; empty where that was
+    not measured. It is more than so many full batches take, for numbers of many area codes lie on as many pages.
     wal_megabytes: of a million numbers, as are kafka_megabytes.
     measured: what the simulation is held against, by name.
     """
@@ -56,18 +57,24 @@ class Costs:
     full_batch: Work
     small_batch: Work
     small_task: Work
-    counted_worker: float | None
     coordinate: float
     hop: float
     flush: float
     wal_megabytes: float
     kafka_megabytes: float
+    busy: Mapping[str, Work]
     measured: Mapping[str, float]
 
     def batch(self, rows: int) -> Work:
         """A batch of so many rows: between the measured ones in proportion."""
-        share = (rows - SMALL) / (BATCH - SMALL)
-        return self.small_batch + (self.full_batch - self.small_batch) * share
+        return self.small_batch + (self.full_batch - self.small_batch) * _share(rows)
+
+    def fitted(self, kind: str, rows: int) -> "Costs":
+        """Those by which batches of so many rows take what a busy installation's do; as they are without `busy`."""
+        if kind not in self.busy:
+            return self
+        batch = self.busy[kind] * (rows / MILLION)
+        return replace(self, full_batch=self.small_batch + (batch - self.small_batch) * (1 / _share(rows)))
 
     @property
     def task(self) -> Work:
@@ -75,11 +82,17 @@ class Costs:
         return self.small_task - self.small_batch
 
 
+def _share(rows: int) -> float:
+    """Where a batch lies between the small and the full ones."""
+    return (rows - SMALL) / (BATCH - SMALL)
+
+
 def read(path: Path = KEPT) -> Costs:
     """Those that are kept."""
     found = json.loads(path.read_text())
     works = {name: Work(**found[name]) for name in ("full_batch", "small_batch", "small_task")}
-    return Costs(**{**found, **works})
+    busy = {kind: Work(**work) for kind, work in found["busy"].items()}
+    return Costs(**{**found, **works, "busy": busy})
 
 
 def write(costs: Costs, path: Path = KEPT) -> None:
@@ -107,8 +120,8 @@ def of_results(runs: Sequence[Mapping[str, Any]]) -> Costs:
         except KeyError:
             raise CostsMissing(f"the results have no figure {name!r} of the part {part}") from None
 
-    def work(name: str, each: float) -> Work:
-        worker, broker, database, *edge = (figure("resources", f"{name}: {one}") / each for one in COMPONENTS)
+    def work(name: str, each: float, part: str = "resources") -> Work:
+        worker, broker, database, *edge = (figure(part, f"{name}: {one}") / each for one in COMPONENTS)
         return Work(worker, broker, database, sum(edge))
 
     def megabytes(name: str) -> float:
@@ -125,10 +138,10 @@ def of_results(runs: Sequence[Mapping[str, Any]]) -> Costs:
         "a million, 1 worker": figure("million", "task"),
         "100 numbers on an idle system": figure("latency", "100 numbers, p50") / 1000,
     }
-    counted = None
+    busy = {}
     if any(part == "workers" for part, _ in medians):
-        counted = figure("workers", "counted, 1 worker, their processor time a million") / BATCHES_OF_MILLION
         for kind in ("counted", "stored"):
+            busy[kind] = work(f"{kind}, 1 worker, processor time a million", 1, "workers")
             for workers in (1, 2):
                 name = f"{kind}, {workers} worker" + "s" * (workers > 1)
                 measured[name] = figure("workers", f"{name}, numbers a second")
@@ -137,11 +150,11 @@ def of_results(runs: Sequence[Mapping[str, Any]]) -> Costs:
         full_batch=work("processor time a million", BATCHES_OF_MILLION),
         small_batch=(spread - small) * (1 / (SPREAD - 1)),
         small_task=small,
-        counted_worker=counted,
         coordinate=steps["coordinate"] / sum(steps.values()),
         hop=figure("latency", "round trip, p50") / 1000,
         flush=figure("resources", "durable commit of one row") / 1000,
         wal_megabytes=megabytes("WAL"),
         kafka_megabytes=megabytes("Kafka produced"),
+        busy=busy,
         measured=measured,
     )

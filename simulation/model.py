@@ -82,7 +82,7 @@ class Flow:
 
     def _batch(self, area_code: str, rows: int, of_user: int) -> Steps:
         costs, cluster, environment = self._costs, self._cluster, self._environment
-        work, partition = self._work(rows), partition_for(area_code, cluster.shape.partitions)
+        work, partition = costs.batch(rows), partition_for(area_code, cluster.shape.partitions)
         owner, coordinator = cluster.owner(partition), cluster.owner(of_user)
         steps = work.worker * (1 - costs.coordinate)
         yield environment.timeout(costs.hop)
@@ -103,13 +103,6 @@ class Flow:
     def _stored(self, database: Machine, work: Work) -> Steps:
         yield from database.work(work.database)
         yield self._environment.timeout(self._costs.flush)
-
-    def _work(self, rows: int) -> Work:
-        work = self._costs.batch(rows)
-        if self._cluster.shape.stored:
-            return work
-        assert self._costs.counted_worker is not None
-        return Work(self._costs.counted_worker, work.broker, 0.0, work.edge)
 
 
 def batches_of(task: Task) -> tuple[tuple[str, int], ...]:

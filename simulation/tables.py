@@ -16,7 +16,7 @@ from simulation.cases import (
     percentile,
 )
 from simulation.cluster import Shape
-from simulation.costs import BATCH, SMALL, Costs
+from simulation.costs import BATCH, MILLION, SMALL, Costs
 
 # what takes the tasks a minute: workers, database servers
 ARRIVING_ON = ((1, 1), (4, 1), (8, 2))
@@ -55,14 +55,15 @@ def _shape(workers: int, databases: int) -> Shape:
 def _costs(costs: Costs) -> Iterator[Sequence[str]]:
     for name, work in (
         (f"a batch of {BATCH:,} numbers", costs.full_batch),
+        *(
+            (f"as many of many tasks at once, {kind}", work * (BATCH / MILLION))
+            for kind, work in costs.busy.items()
+        ),
         (f"a batch of {SMALL} numbers", costs.small_batch),
         ("a task beside its batches", costs.task),
     ):
         values = (work.worker, work.broker, work.database, work.edge)
         yield name, *(f"{value * 1000:.2f}" for value in values)
-    if costs.counted_worker is not None:
-        counted = costs.counted_worker * 1000
-        yield f"a batch of {BATCH:,} numbers, counted", f"{counted:.2f}", "as above", "", "as above"
 
 
 def _compared(one: Compared) -> Sequence[str]:

@@ -16,14 +16,13 @@ from bench.part import Bench, Measured, Part
 from bench.results import Figure
 from bench.sizes import MILLION_AREA_CODES, SMALL, Sizes
 from bench.stats import median, quotients
-from bench.system import System, installed_beside
+from bench.system import COMPONENTS, POSTGRESQL, WORKER, System, installed_beside
 from bench.worker import METERED, STEP_PROCESSOR_SECONDS
 from numberline.client import Client
 
 NAMESPACE = "numberline-bench-resources"
 USER = "bench-resources"
 WARM_UP = 1_000
-WORKER, BROKER, POSTGRESQL, GATEWAY, CLIENT = PROCESSES = ("worker", "broker", "PostgreSQL", "gateway", "client")
 WROTE, WAL = "broker wrote", "WAL"
 COMMIT, COMMITS = "durable commit of one row", "bench_commits"
 HEAP, INDEXES, OTHERS = "table numbers", "indexes of numbers", "all other tables"
@@ -147,7 +146,7 @@ class Measuring:
             ("spread", [SMALL * SPREAD] * max(1, sizes.samples // 10), SPREAD_AREA_CODES),
         ):
             _, spent = await self._spent(quantities, codes)
-            found |= {f"{kind} {name}": spent[name] / len(quantities) for name in PROCESSES}
+            found |= {f"{kind} {name}": spent[name] / len(quantities) for name in COMPONENTS}
         return found | {COMMIT: self._commit()}
 
     def _commit(self) -> float:
@@ -172,14 +171,7 @@ class Measuring:
     def _reading(self) -> Reading:
         """All counters as they are now: seconds and bytes."""
         system = self._system
-        found = {
-            WORKER: procfs.cpu_seconds(system.worker.pid),
-            BROKER: procfs.cpu_seconds(system.kafka.pid),
-            POSTGRESQL: procfs.tree_cpu_seconds(system.postgres.pid),
-            GATEWAY: procfs.cpu_seconds(system.gateway.pid),
-            CLIENT: time.process_time(),
-            WROTE: procfs.written_bytes(system.kafka.pid),
-        }
+        found = system.processor_seconds() | {WROTE: float(procfs.written_bytes(system.kafka.pid))}
         steps = system.by_step(f"{STEP_PROCESSOR_SECONDS}_total")
         found |= {f"step {step}": steps.get(step, 0.0) for step in STEPS}
         for log in system.kafka.data.glob(f"{NAMESPACE}*/*.log"):
@@ -200,7 +192,7 @@ def _figures(found: dict[str, list[float]], sizes: Sizes) -> tuple[Figure, ...]:
     topics = [name for name in found if name.startswith("topic ")]
     produced = [sum(values) for values in zip(*(found[name] for name in topics), strict=True)]
     sent = [wrote - grown for wrote, grown in zip(found[WROTE], produced, strict=True)]
-    all_cpu = [sum(values) for values in zip(*(found[name] for name in PROCESSES), strict=True)]
+    all_cpu = [sum(values) for values in zip(*(found[name] for name in COMPONENTS), strict=True)]
     steps = [sum(values) for values in zip(*(found[f"step {step}"] for step in STEPS), strict=True)]
     rest = [whole - own for whole, own in zip(found[WORKER], steps, strict=True)]
     copy_cpu, copy_wal = found[f"COPY {POSTGRESQL}"], found[f"COPY {WAL}"]
@@ -219,7 +211,7 @@ def _figures(found: dict[str, list[float]], sizes: Sizes) -> tuple[Figure, ...]:
         of("Kafka produced over what rows hold", quotients(produced, rows), "x"),
         of("Kafka sent over produced", quotients(sent, produced), "x"),
         of("PostgreSQL's disk over what rows hold", quotients(disk, rows), "x"),
-        *(of(f"processor time a million: {name}", found[name], "s") for name in PROCESSES),
+        *(of(f"processor time a million: {name}", found[name], "s") for name in COMPONENTS),
         *(of(f"processor time a million: worker, step {step}", found[f"step {step}"], "s") for step in STEPS),
         of("processor time a million: worker, all else", rest, "s"),
         of("processor time a million: COPY in PostgreSQL", copy_cpu, "s"),
@@ -235,7 +227,7 @@ def _figures(found: dict[str, list[float]], sizes: Sizes) -> tuple[Figure, ...]:
         *(
             Figure(f"processor time of {title}: {name}", "ms", tuple(1e3 * v for v in found[f"{kind} {name}"]), of_)
             for kind, title, of_ in kinds
-            for name in PROCESSES
+            for name in COMPONENTS
         ),
     )
 

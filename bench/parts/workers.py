@@ -16,7 +16,7 @@ from bench.part import Bench, Measured, Part
 from bench.results import Figure
 from bench.sizes import LATENCY_AREA_CODES, MILLION_AREA_CODES, MORE_AREA_CODES, WIDE_AREA_CODES, Sizes
 from bench.stats import quotients
-from bench.system import PRODUCT, System, installed_beside, worker_beside
+from bench.system import COMPONENTS, PRODUCT, WORKER, System, installed_beside, worker_beside
 from bench.worker import COUNTING
 from numberline.client import Client
 from numberline.database import installed_partitions
@@ -38,18 +38,22 @@ METHOD = (
     "n times their time over one worker's is 1 where nothing is lost, and its goal 1.25 is an efficiency of 0.8; "
     "judged up to the processors there are. Broker, gateway and the suite's clients share these processors, so a "
     "second worker cannot have what they use: `processors in use` is all processor time over the time that passed.",
-    "Processor time of the workers is that of their processes, whoever waits for a processor meanwhile: what it "
-    "grows by is what several workers cost beyond one.",
+    "Processor time is that of the processes, whoever waits for a processor meanwhile: what the workers' grows by "
+    "is what several cost beyond one. What a larger installation carries rests on it.",
 )
 
 
 @dataclass
 class Times:
-    """Of one number of workers, a value a repetition, in seconds. cpu: of the workers. all_cpu: of everything."""
+    """Of one number of workers, a value a repetition, in seconds. processor: of each of COMPONENTS."""
 
     seconds: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    all_cpu: list[float] = field(default_factory=list)
+    processor: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in COMPONENTS})
+
+    @property
+    def all_processor(self) -> list[float]:
+        """Of everything."""
+        return [sum(values) for values in zip(*self.processor.values(), strict=True)]
 
 
 async def measure(bench: Bench) -> Measured:
@@ -88,11 +92,11 @@ async def _times(bench: Bench, system: System, load: Load, users: dict[str, Clie
     await _all(bench, load, users, codes)
     for _ in range(bench.repeat):
         await system.quiet()
-        cpu, all_cpu, started = _cpu(system), _all_cpu(system), time.perf_counter()
+        before, started = system.processor_seconds(), time.perf_counter()
         await _all(bench, load, users, codes)
         found.seconds.append(time.perf_counter() - started)
-        found.cpu.append(_cpu(system) - cpu)
-        found.all_cpu.append(_all_cpu(system) - all_cpu)
+        for name, after in system.processor_seconds().items():
+            found.processor[name].append(after - before[name])
         bench.advance()
     return found
 
@@ -125,15 +129,6 @@ def _largest(system: System) -> list[str]:
     return [code for code in codes if code not in others]
 
 
-def _cpu(system: System) -> float:
-    return sum(procfs.cpu_seconds(pid) for pid in system.worker_pids)
-
-
-def _all_cpu(system: System) -> float:
-    others = procfs.cpu_seconds(system.gateway.pid) + procfs.cpu_seconds(system.kafka.pid) + time.process_time()
-    return _cpu(system) + others + procfs.tree_cpu_seconds(system.postgres.pid)
-
-
 def _figures(kind: str, series: list[Times], numbers: int) -> list[Figure]:
     one, processors = series[0], os.cpu_count() or 1
     found = []
@@ -143,12 +138,15 @@ def _figures(kind: str, series: list[Times], numbers: int) -> list[Figure]:
             ratio = tuple(count * value for value in quotients(times.seconds, one.seconds))
             judged = goals.WORKERS if kind == "counted" and count <= processors else None
             found.append(Figure(f"{name}, {count} x their time over one's", "x", ratio, goal=judged))
-            grown = quotients(times.cpu, one.cpu)
+            grown = quotients(times.processor[WORKER], one.processor[WORKER])
             found.append(Figure(f"{name}, their processor time over one's", "x", grown))
         found += [
             Figure(f"{name}, numbers a second", "/s", tuple(numbers / seconds for seconds in times.seconds)),
-            Figure(f"{name}, their processor time a million", "s", tuple(s * 1e6 / numbers for s in times.cpu)),
-            Figure(f"{name}, processors in use", "", quotients(times.all_cpu, times.seconds)),
+            Figure(f"{name}, processors in use", "", quotients(times.all_processor, times.seconds)),
+            *(
+                Figure(f"{name}, processor time a million: {of}", "s", tuple(s * 1e6 / numbers for s in values))
+                for of, values in times.processor.items()
+            ),
         ]
     return found
 

@@ -20,7 +20,11 @@ def results(without: str = "") -> dict[str, Any]:
         "million": {"task": 2.0},
         "latency": {"round trip, p50": 1.0, "100 numbers, p50": 20.0},
         "workers": {
-            "counted, 1 worker, their processor time a million": 1.0,
+            **{
+                f"{kind}, 1 worker, processor time a million: {name}": 4.0
+                for kind in ("counted", "stored")
+                for name in COMPONENTS
+            },
             **{
                 f"{kind}, {name}, numbers a second": 500_000.0
                 for kind in ("counted", "stored")
@@ -55,7 +59,8 @@ def test_costs_are_medians_in_seconds() -> None:
     assert costs.full_batch == Work(0.02, 0.02, 0.02, 0.04)
     assert costs.small_batch.worker == pytest.approx(0.002)
     assert costs.task.worker == pytest.approx(0.008)
-    assert (costs.hop, costs.flush, costs.counted_worker) == (0.001, 0.003, 0.01)
+    assert (costs.hop, costs.flush) == (0.001, 0.003)
+    assert costs.busy == {kind: Work(4.0, 4.0, 4.0, 8.0) for kind in ("counted", "stored")}
     assert costs.coordinate == pytest.approx(0.25)
     assert (costs.wal_megabytes, costs.kafka_megabytes) == (100.0, 10.0)
     assert costs.source == "`python -m bench`: today, two processors"
@@ -68,8 +73,18 @@ def test_without_the_part_workers_there_is_less_to_compare() -> None:
     few["parts"] = [part for part in few["parts"] if part["name"] != "workers"]
     costs = of_results([few])
     assert dict(costs.measured) == {"a million, 1 worker": 2.0, "100 numbers on an idle system": 0.02}
-    assert costs.counted_worker is None
+    assert costs.busy == {}
+    assert costs.fitted("stored", 5_000) is costs
     assert [one.name for one in measured_again(costs)] == list(costs.measured)
+
+
+def test_batches_of_a_busy_installation_take_what_was_measured_there() -> None:
+    """Those of the size that was measured; small ones, what small ones take."""
+    costs = of_results([results()])
+    fitted = costs.fitted("stored", 5_000)
+    assert fitted.batch(5_000).worker == pytest.approx(4.0 * 5_000 / 1_000_000)
+    assert fitted.batch(5_000).edge == pytest.approx(8.0 * 5_000 / 1_000_000)
+    assert fitted.batch(100) == costs.small_batch
 
 
 def test_costs_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ COSTS = Costs(
     full_batch=FULL,
     small_batch=SMALL,
     small_task=TASK,
-    counted_worker=0.005,
     coordinate=0.25,
     hop=0.001,
     flush=0.0015,
     wal_megabytes=100,
     kafka_megabytes=20,
+    busy={},
     measured={},
 )
 CODES = even(4, 8)
@@ -74,8 +74,7 @@ def test_a_worker_never_works_on_two_records_of_a_partition() -> None:
     """All batches of one area code, many tasks: allocate is what all of them wait for, one at a time."""
     counted = replace(MEASURED_ON, processors=64, stored=False)
     alone = [Task(0.0, f"user-{number}", 50_000, CODES[:1]) for number in range(8)]
-    assert COSTS.counted_worker is not None
-    a_turn = COSTS.counted_worker * (1 - COSTS.coordinate) / 2 + FULL.broker / 2
+    a_turn = FULL.worker * (1 - COSTS.coordinate) / 2 + FULL.broker / 2
     assert run(COSTS, counted, alone).rate < BATCH / a_turn
 
 
