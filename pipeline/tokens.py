@@ -153,7 +153,8 @@ def _key(rules: TokenRules, header: Mapping[str, Any], keys: KeySet | None) -> t
     algorithm, key_id = header.get("alg"), header.get("kid")
     if algorithm == SHARED and rules.secret is not None:
         return rules.secret, SHARED
-    if algorithm not in ASYMMETRIC or keys is None:
+    # whatever JSON has may stand there, lists too, which no set can be asked for
+    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC or keys is None:
         raise jwt.InvalidAlgorithmError("The specified alg value is not allowed")
     if (found := keys.find(key_id, algorithm)) is None:
         raise UnknownKey("the token is not valid: no key of the identity provider is the one that it names")
