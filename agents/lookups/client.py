@@ -143,9 +143,17 @@ class LookupClient:
     def _read(self, body: bytes) -> Answer:
         try:
             found: Any = json.loads(body)
-            return self._provider.answer(found)
+            answer = self._provider.answer(found)
         except Exception:  # whatever a provider's reading meets: it is no answer
             raise Failed("wrong_answer") from None
+        if not all(map(_can_be_stored, (answer.line_type, answer.carrier, answer.reason, answer.error))):
+            raise Failed("wrong_answer")
+        return answer
+
+
+def _can_be_stored(text: str | None) -> bool:
+    """Whether PostgreSQL takes a text; JSON may hold NUL and halves of surrogate pairs, which it does not."""
+    return text is None or not any(one == "\0" or "\ud800" <= one <= "\udfff" for one in text)
 
 
 def _seconds(text: str | None) -> float:
