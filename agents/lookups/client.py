@@ -21,6 +21,7 @@ from tenacity import (
 
 from agents.lookups.provider import Call, Provider
 from pipeline.judge import Answer
+from pipeline.storable import is_storable
 
 CONNECTIONS = 20
 ATTEMPTS = 3
@@ -146,14 +147,10 @@ class LookupClient:
             answer = self._provider.answer(found)
         except Exception:  # whatever a provider's reading meets: it is no answer
             raise Failed("wrong_answer") from None
-        if not all(map(_can_be_stored, (answer.line_type, answer.carrier, answer.reason, answer.error))):
+        texts = (answer.line_type, answer.carrier, answer.reason, answer.error)
+        if not all(text is None or is_storable(text) for text in texts):
             raise Failed("wrong_answer")
         return answer
-
-
-def _can_be_stored(text: str | None) -> bool:
-    """Whether PostgreSQL takes a text; JSON may hold NUL and halves of surrogate pairs, which it does not."""
-    return text is None or not any(one == "\0" or "\ud800" <= one <= "\udfff" for one in text)
 
 
 def _seconds(text: str | None) -> float:
