@@ -15,6 +15,7 @@ from pipeline.errors import NotAuthenticated, UnknownKey
 from pipeline.keys import ASYMMETRIC, KeySet
 from pipeline.settings import Settings
 from schemas.identity import IDENTIFIER
+from schemas.printing import printable
 
 SHARED = "HS256"
 LEEWAY_SECONDS = 10
@@ -139,7 +140,8 @@ def _claims(rules: TokenRules, token: str, at: float, keys: KeySet | None) -> Ma
     except jwt.InvalidIssuerError:
         raise NotAuthenticated("the token is of another issuer") from None
     except jwt.PyJWTError as error:
-        raise NotAuthenticated(f"the token is not valid: {error}") from None
+        # it may quote the token's header, where anybody can have written anything
+        raise NotAuthenticated(f"the token is not valid: {printable(str(error))}") from None
     except RecursionError:  # its header is parsed before its signature is judged
         raise NotAuthenticated("the token is not valid: nested too deeply") from None
     _check_times(claims, at)

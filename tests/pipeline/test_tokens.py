@@ -172,6 +172,13 @@ def test_an_algorithm_that_is_no_text_is_refused(algorithm: Any) -> None:
     assert reason(text) == "the token is not valid: The specified alg value is not allowed"
 
 
+@pytest.mark.parametrize(("extension", "told"), [("\ud800", "\\ud800"), ("\0", "\\x00"), ("\n", "\\n")])
+def test_what_a_reason_quotes_can_be_told(extension: str, told: str) -> None:
+    """It goes into answers, logs and the audit trail, and anybody can have written it."""
+    text = unsigned({"alg": "HS256", "crit": [extension]})
+    assert reason(text) == f"the token is not valid: Unsupported critical extension: {told}"
+
+
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "\ud800", "é.é.é", "." * 10_000, DEEP])
 def test_text_that_is_no_token_is_refused(text: str) -> None:
     """Whatever a header may hold."""
