@@ -25,15 +25,20 @@ class Loads:
         """A task that is new, or its refusal."""
         if submitted.quota is None:
             return submitted
-        loads = self.unions.current()
-        if (load := loads.get(submitted.user_id)) is None:
-            facts = list(self._table.items_with_prefix(record.partition, quota.fact_prefix(submitted.user_id)))
-            with pure():
-                old = [key for key, _ in facts if quota.expired(key, record.timestamp)]
-                load = loads[submitted.user_id] = Load.of_facts(fact for fact in facts if fact[0] not in set(old))
-            await remove_all(self._delivery, self._table, old)
+        load = await self._load(record, submitted.user_id)
         with pure():
             return quota.over_quota(submitted, load, record.timestamp) or submitted
+
+    async def _load(self, record: Record, user_id: str) -> Load:
+        """Read anew each day, for what has expired by then goes, in memory as in the table."""
+        loads, today = self.unions.current(), record.timestamp // quota.DAY_MS
+        if (load := loads.get(user_id)) is None or load.read_on < today:
+            facts = list(self._table.items_with_prefix(record.partition, quota.fact_prefix(user_id)))
+            with pure():
+                old = {key for key, _ in facts if quota.expired(key, record.timestamp)}
+                load = loads[user_id] = Load.of_facts((fact for fact in facts if fact[0] not in old), today)
+            await remove_all(self._delivery, self._table, sorted(old))
+        return load
 
     def planned(self, event: events.TaskEvent, planned_at: int) -> list[Awaitable[Any]]:
         """The fact that a task is planned, to be written after its plan: without the plan it must not count."""

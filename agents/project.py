@@ -16,6 +16,7 @@ from agents.records import Record
 from pipeline import log_context
 from pipeline.kafka_security import security_options
 from pipeline.settings import Settings, heartbeat_seconds
+from pipeline.storable import storable_json
 from pipeline.views import error_view, moment_of, result_view
 from schemas import codec, events, topics
 from schemas.topics import MEBIBYTE
@@ -147,15 +148,20 @@ def as_row(event: events.TaskProgress) -> tuple[object, ...]:
         _time(event.updated_at),
         _time(event.completed_at),
         _time(event.estimated_completion),
-        result and Jsonb(result),
-        error and Jsonb(error),
+        result and _jsonb(result),
+        error and _jsonb(error),
     )
 
 
 def as_audit_row(event: events.Audited) -> tuple[object, ...]:
     """An audit record as the values of INSERT_AUDIT."""
-    details = Jsonb(json.loads(event.details))
+    details = _jsonb(json.loads(event.details))
     return event.record_id, _time(event.at), event.actor, event.action, event.subject, event.outcome, details
+
+
+def _jsonb(value: object) -> Jsonb:
+    """Of what users have sent, whatever that is: a record that cannot be written would end all workers for good."""
+    return Jsonb(storable_json(value))
 
 
 def _time(milliseconds: int | None) -> datetime | None:

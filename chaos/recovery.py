@@ -21,7 +21,7 @@ from chaos.workers import Worker
 from pipeline.settings import Settings
 from schemas import topics
 from schemas.partitions import partition_for
-from schemas.requests import GenerateRequest
+from schemas.requests import GenerateRequest, encode_request
 
 AREA_CODES = ("201", "212", "213", "305", "312", "404", "415", "512", "602", "617", "702", "713", "818", "904")
 USERS = tuple(f"recovery-{number}" for number in range(16))
@@ -98,8 +98,7 @@ class Pace:
                 request = GenerateRequest(
                     request_id=uuid.uuid4().hex, user_id=next(users), quantity=QUANTITY, area_code=next(codes)
                 )
-                body = request.model_dump_json(exclude_defaults=True).replace("{", '{"type":"generate",', 1)
-                self._producer.produce(self._topic, body)
+                self._producer.produce(self._topic, encode_request(request))
             self._producer.poll(0)
 
 

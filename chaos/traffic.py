@@ -15,7 +15,7 @@ from chaos.history import History
 from chaos.system import System
 from schemas import topics
 from schemas.identity import task_id
-from schemas.requests import GenerateRequest
+from schemas.requests import GenerateRequest, encode_request
 
 USERS = ("chaos-1", "chaos-2", "chaos-3")
 CONTESTED = ("201", "212", "305", "415", "512", "617", "702", "808")  # where tasks draw from the same numbers
@@ -105,9 +105,9 @@ class Traffic:
         self.tasks.append(task)
         self.numbers += request.quantity
         self._history.asked[task] = request.quantity
-        body = request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}
+        value = encode_request(request)
         for _ in range(2 if self._chance.random() < 0.2 else 1):
-            await self._send(producer, request.user_id, json.dumps(body).encode())
+            await self._send(producer, request.user_id, value)
 
     async def _send(self, producer: AIOKafkaProducer, user_id: str, value: bytes) -> None:
         """Until the broker has it: a request that is sent twice is one task."""

@@ -63,6 +63,7 @@ MODELS: dict[str, type[ClientMessage]] = {
     "unsubscribe_task": UnsubscribeTask,
     "resume": Resume,
 }
+MOST_ERRORS = 20  # told of one message: a small one can break ten thousand rules
 _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 
 
@@ -87,6 +88,8 @@ def parse(frame: str | bytes) -> ClientMessage:
         for one in error.errors(include_url=False, include_input=False):
             name, rule = _broken(one)
             found.setdefault(name, rule)
+            if len(found) == MOST_ERRORS:
+                break
         raise MessageInvalid(tuple(FieldError(name, rule) for name, rule in found.items())) from None
 
 

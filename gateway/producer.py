@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from pipeline.tokens import TokenRules, sign
 from pipeline.tracing import OFF, Tracing
 from schemas import codec, topics
 from schemas.events import Audited
-from schemas.requests import Request
+from schemas.requests import Request, encode_request
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class GatewayProducer:
 
         Where the installation asks for signed requests the gateway signs it: it has checked whose it is.
         """
-        body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
+        body = encode_request(request)
         with log_context.at_work("submit", log_context.Unsent(self._name(topics.REQUESTS))):
             log_context.know_task(task)
             await self._send(topics.REQUESTS, body, request.user_id, self._headers(request, body))

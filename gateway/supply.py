@@ -7,6 +7,7 @@ import logging
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from gateway.consumer import stop
 from pipeline.capacity import Capacity
 from pipeline.catalogue_log import CatalogueLog
 from pipeline.kafka_security import security_options
@@ -45,8 +46,7 @@ class Supply:
             except KafkaError as error:
                 log.info("capacity waits for Kafka: %s", error)
             finally:
-                with contextlib.suppress(KafkaError):
-                    await consumer.stop()
+                await stop(consumer)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:

@@ -18,7 +18,7 @@ from pipeline.settings import Settings, variable
 from pipeline.tokens import TokenRules, sign
 from pipeline.tracing import OFF, Tracing
 from schemas import topics
-from schemas.requests import Request
+from schemas.requests import Request, encode_request
 
 SILENCE_SECONDS = 3.0
 NOT_AUTHENTICATED = 4401  # close code
@@ -102,7 +102,7 @@ def gateway_url(settings: Settings, user_id: str) -> str:
 
 async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request, tracing: Tracing = OFF) -> None:
     """Send a request, authorized where the installation asks for that; returns when it is acknowledged."""
-    body = json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()
+    body = encode_request(request)
     headers = list(tracing.headers())
     if settings.auth_requests == "required":
         token = sign(signing_rules(settings), request.user_id, time.time(), body=body)

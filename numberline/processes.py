@@ -1,5 +1,6 @@
 """One process of an installation under supervision: started again, with a growing pause, when it exits."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -68,7 +69,8 @@ class ManagedProcess:
         with self._beginning:
             self._stopping.set()
             if self._process is not None and self._process.alive():
-                os.kill(self._process.pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(self._process.pid, signal.SIGTERM)
 
     def stop(self) -> None:
         """End it, and with it the supervision."""

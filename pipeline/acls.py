@@ -17,10 +17,10 @@ OF_STEPS = (
 )
 WAITED_FOR = (topics.REQUESTS, topics.BATCHES)  # their lag says how many workers are of use
 OF_GATEWAY = (topics.PROGRESS, topics.PREFIXES, topics.USAGE)
-# what operators' commands write: progress, usage and prefixes have one writer each
+# what operators' commands write, what dead letters hold among it: usage and prefixes have one writer each
 OF_OPERATORS = (
     *(topics.REQUESTS, topics.TASK_EVENTS, topics.BATCHES, topics.ALLOCATIONS, topics.NUMBERS, topics.VALIDATIONS),
-    *(topics.LOOKUPS, topics.AUDIT, topics.DEADLETTERS),
+    *(topics.LOOKUPS, topics.PROGRESS, topics.AUDIT, topics.DEADLETTERS),
 )
 
 

@@ -11,6 +11,7 @@ from pipeline.prefixes import ATTRIBUTES, FILTER_OF, AreaCode, Coded, PrefixRows
 from schemas.events import FieldError, Filters
 from schemas.requests import NumberFilters
 
+MOST_SOUGHT = 3  # names of a request for which the nearest are sought: each may take a third of a second
 KIND = {
     "countries": "country",
     "states": "state or province",
@@ -97,20 +98,20 @@ class Catalogue:
             for code in wanted.wanted_area_codes()
             if code not in self._number
         ]
-        filters = wanted.as_filters()
+        filters, sought = wanted.as_filters(), 0
         for attribute, field in FILTER_OF.items():
             if not (values := getattr(filters, field)):
                 continue
             names = tuple(name for name in self._rows.attributes[attribute].names if name)
             for value in values:
                 if attribute == "carrier":
-                    if not any(value in name.casefold() for name in names):
-                        near = self._near(value, names)
-                        found.append(FieldError(field, f'no operating company\'s name contains "{value}"{near}'))
-                elif value not in names:
-                    found.append(
-                        FieldError(field, f'no {KIND[field]} "{value}" in the data{self._near(value, names)}')
-                    )
+                    known = any(value in name.casefold() for name in names)
+                    unknown = f'no operating company\'s name contains "{value}"'
+                else:
+                    known, unknown = value in names, f'no {KIND[field]} "{value}" in the data'
+                if not known:
+                    near, sought = self._near(value, names) if sought < MOST_SOUGHT else "", sought + 1
+                    found.append(FieldError(field, unknown + near))
         return found
 
     def unmatched(self, wanted: NumberFilters) -> FieldError:

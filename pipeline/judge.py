@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import numbering
+from pipeline.storable import storable
 from pipeline.suppress import SuppressedNumbers
 from pipeline.validation import IDS
 from pipeline.verdicts import CODE, REASONS, Blocks, Verdicts
@@ -124,7 +125,7 @@ def judged_numbers(batch: NumbersJudged, answers: dict[int, Answer] | None = Non
     rows = [
         JudgedNumber(
             position=position,
-            given=None if text is None else text.replace("\0", "\ufffd"),  # which PostgreSQL cannot hold
+            given=None if text is None else storable(text),
             number=numbering.COUNTRY + number if number >= 0 else None,
             reason=REASONS[reason],
             prefix_id=prefix_id if prefix_id >= 0 else None,

@@ -15,6 +15,7 @@ NOT_A_NUMBER = -1
 NOT_NANP = -2
 
 DIGITS = 10  # of a national number
+MOST_CHARACTERS = 250  # libphonenumber takes no longer text for a number
 
 # an optional country code, then ten digits of which the first is 2 to 9, with spaces, dots, hyphens and
 # parentheses anywhere: libphonenumber ignores these, and nothing else of such a text can be read in two ways
@@ -24,6 +25,8 @@ _PUNCTUATION = str.maketrans("", "", " ().-")
 
 def parse(text: str) -> int:
     """The national number of a text, ten digits as an integer; NOT_A_NUMBER or NOT_NANP for what has none."""
+    if len(text) > MOST_CHARACTERS:  # before the expression, whose time is the square of a run of spaces
+        return NOT_A_NUMBER
     if (usual := _USUAL.fullmatch(text)) is not None:
         digits = usual[1]
         return int(digits) if len(digits) == DIGITS else int(digits.translate(_PUNCTUATION))

@@ -17,6 +17,7 @@ from schemas.events import (
 )
 
 PERIOD_MS = 50  # a running task is heard of once in each
+LAST_MOMENT_MS = 253_402_300_799_999  # of the year 9999, the last that rows and RFC 3339 have
 
 
 def due(before: Task, after: Task, event: TaskEvent, at: int) -> bool:
@@ -83,7 +84,8 @@ def _estimate(task: Task, at: int) -> int | None:
     processed = task.plan.quantity - task.missing
     if not processed or task.closing is not None:
         return None
-    return at + (at - task.started_at) * task.missing // processed
+    estimate = at + (at - task.started_at) * task.missing // processed
+    return estimate if estimate <= LAST_MOMENT_MS else None
 
 
 def result_of(task: Task) -> GenerationResult:

@@ -28,21 +28,25 @@ def fact_key(user_id: str, planned_at: int, task_id: str, ended: bool = False) -
 
 
 def expired(key: bytes, at: int) -> bool:
-    """Whether a fact is of a day that does not count any more."""
+    """Whether a fact is of a day that does not count any more. at: ms since the epoch."""
     return int(key.split(b"|")[1]) <= at // DAY_MS - DAYS
 
 
 @dataclass
 class Load:
-    """A user's tasks of the last days: task -> day and numbers, of those that run and of those that have ended."""
+    """A user's tasks of the last days: task -> day and numbers, of those that run and of those that have ended.
+
+    read_on: the day on which its facts were read; on a later one some of them count no more.
+    """
 
     running: dict[str, tuple[int, int]] = field(default_factory=dict)
     ended: dict[str, tuple[int, int]] = field(default_factory=dict)
+    read_on: int = field(default=0, compare=False)
 
     @classmethod
-    def of_facts(cls, facts: Iterable[tuple[bytes, bytes]]) -> "Load":
+    def of_facts(cls, facts: Iterable[tuple[bytes, bytes]], read_on: int = 0) -> "Load":
         """Out of the table, in any order."""
-        found = cls()
+        found = cls(read_on=read_on)
         for key, value in facts:
             _, day, task, *end = key.decode().split("|")
             (found.ended if end else found.running)[task] = int(day), int(value)

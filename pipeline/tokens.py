@@ -15,6 +15,7 @@ from pipeline.errors import NotAuthenticated, UnknownKey
 from pipeline.keys import ASYMMETRIC, KeySet
 from pipeline.settings import Settings
 from schemas.identity import IDENTIFIER
+from schemas.printing import printable
 
 SHARED = "HS256"
 LEEWAY_SECONDS = 10
@@ -139,7 +140,8 @@ def _claims(rules: TokenRules, token: str, at: float, keys: KeySet | None) -> Ma
     except jwt.InvalidIssuerError:
         raise NotAuthenticated("the token is of another issuer") from None
     except jwt.PyJWTError as error:
-        raise NotAuthenticated(f"the token is not valid: {error}") from None
+        # it may quote the token's header, where anybody can have written anything
+        raise NotAuthenticated(f"the token is not valid: {printable(str(error))}") from None
     except RecursionError:  # its header is parsed before its signature is judged
         raise NotAuthenticated("the token is not valid: nested too deeply") from None
     _check_times(claims, at)
@@ -153,7 +155,8 @@ def _key(rules: TokenRules, header: Mapping[str, Any], keys: KeySet | None) -> t
     algorithm, key_id = header.get("alg"), header.get("kid")
     if algorithm == SHARED and rules.secret is not None:
         return rules.secret, SHARED
-    if algorithm not in ASYMMETRIC or keys is None:
+    # whatever JSON has may stand there, lists too, which no set can be asked for
+    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC or keys is None:
         raise jwt.InvalidAlgorithmError("The specified alg value is not allowed")
     if (found := keys.find(key_id, algorithm)) is None:
         raise UnknownKey("the token is not valid: no key of the identity provider is the one that it names")

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from schemas import codec
 from schemas.events import FieldError
 from schemas.identity import IDENTIFIER
+from schemas.printing import printable
 from schemas.requests import (
     AVRO_TYPES,
     MAX_REQUEST_BYTES,
@@ -88,7 +89,7 @@ def field_errors(model: type[BaseModel], error: ValidationError, given: Mapping[
     for one in error.errors(include_url=False, include_input=False):
         first.setdefault(str(one["loc"][0] if one["loc"] else one["ctx"]["field"]), one)
     named = list(first.items())[:MOST_ERRORS]
-    errors = [FieldError(name[:64], _sentence(model, name, one, given)) for name, one in named]
+    errors = [FieldError(printable(name[:64]), _sentence(model, name, one, given)) for name, one in named]
     if len(first) > len(named):
         errors.append(FieldError("request", f"has {len(first) - len(named)} more broken fields"))
     return errors
@@ -204,7 +205,7 @@ def _read_json(value: bytes) -> dict[str, Any]:
         **{name: "is not Unicode: half of a surrogate pair" for name in fields if _has_lone_surrogate(name)},
     }
     if rules:
-        errors = [FieldError(_printable(name), rule) for name, rule in list(rules.items())[:MOST_ERRORS]]
+        errors = [FieldError(printable(name[:64]), rule) for name, rule in list(rules.items())[:MOST_ERRORS]]
         counts = Counter(name for name, _ in outermost)
         raise _invalid(errors, {name: v for name, v in outermost if counts[name] == 1})  # an id given twice is none
     return fields
@@ -212,8 +213,3 @@ def _read_json(value: bytes) -> dict[str, Any]:
 
 def _has_lone_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _printable(name: str) -> str:
-    """A field's name as text that can be sent on."""
-    return name[:64].encode("utf-8", "backslashreplace").decode()

@@ -171,3 +171,8 @@ TYPES: dict[str, type[GenerateRequest] | type[ValidateRequest] | type[CancelRequ
     "cancel": CancelRequest,
 }
 AVRO_TYPES = {"GenerateRequest": "generate", "ValidateRequest": "validate", "CancelRequest": "cancel"}
+
+
+def encode_request(request: Request) -> bytes:
+    """The value of a request's record: JSON, without what is as it would be anyway."""
+    return json.dumps(request.model_dump(mode="json", exclude_defaults=True) | {"type": request.type}).encode()

@@ -82,6 +82,10 @@ class LookupServer:
                     return self.reply(200, b"<html>welcome</html>")
                 elif behaviour == "wrong fields":
                     return self.reply(200, b'{"valid": true, "line_type_intelligence": {"type": "carrier pigeon"}}')
+                elif behaviour == "NUL":
+                    answer = documented(number, carrier="T-\0")
+                elif behaviour == "half a pair":
+                    answer = documented(number, carrier="T-\ud800")
                 elif behaviour == "huge":
                     return self.reply(200, b" " * 100_000)
                 elif behaviour == "invalid":

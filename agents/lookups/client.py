@@ -21,6 +21,7 @@ from tenacity import (
 
 from agents.lookups.provider import Call, Provider
 from pipeline.judge import Answer
+from pipeline.storable import is_storable
 
 CONNECTIONS = 20
 ATTEMPTS = 3
@@ -143,9 +144,13 @@ class LookupClient:
     def _read(self, body: bytes) -> Answer:
         try:
             found: Any = json.loads(body)
-            return self._provider.answer(found)
+            answer = self._provider.answer(found)
         except Exception:  # whatever a provider's reading meets: it is no answer
             raise Failed("wrong_answer") from None
+        texts = (answer.line_type, answer.carrier, answer.reason, answer.error)
+        if not all(text is None or is_storable(text) for text in texts):
+            raise Failed("wrong_answer")
+        return answer
 
 
 def _seconds(text: str | None) -> float:

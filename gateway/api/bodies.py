@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from gateway.api.problems import Problem, broken, invalid
 from schemas.events import FieldError
@@ -42,6 +43,8 @@ async def _body(request: Request) -> bytes:
                     raise too_large
     except TimeoutError:
         raise Problem(408, "request_too_slow", f"the body did not come within {BODY_SECONDS:g} s") from None
+    except ClientDisconnect:  # nobody reads the answer, and it is no defect for the log
+        raise Problem(400, "unreadable_request", "the client went before its body had come") from None
     return bytes(body)
 
 

@@ -120,12 +120,17 @@ class Unpacked:
         """A block of the body.  Raises ListInvalid, zlib.error, Problem."""
         if not self._begun and block:
             self._begun = True
-            self._packed = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if block.startswith(GZIP) else None
+            self._packed = _member() if block.startswith(GZIP) else None
         if self._packed is None:
             return self._write(block)
         while block:
+            if self._packed.eof:  # a gzip file is a series of members (RFC 1952, section 2.2); zeros may fill it up
+                block = block.lstrip(b"\0")
+                if not block:
+                    break
+                self._packed = _member()
             self._write(self._packed.decompress(block, BLOCK_BYTES))
-            block = self._packed.unconsumed_tail
+            block = self._packed.unconsumed_tail or self._packed.unused_data
         return None
 
     def end(self, block: bytes) -> None:
@@ -140,6 +145,10 @@ class Unpacked:
         if self._left < 0:
             raise Problem(413, "request_too_large", "a list may not have more bytes when it is unpacked either")
         self._result.write(_encoded(self._judge.feed(data)))
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
 
 def _encoded(text: str) -> bytes:

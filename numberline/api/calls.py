@@ -100,6 +100,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._begun = self._again = False  # whether there were whole lines; whether the next one was among them
         self.last: str | None = None
 
     def take(self, part: bytes) -> bytes:
@@ -107,13 +108,19 @@ class Lines:
         text = self._rest + part
         end = text.rfind(b"\n") + 1
         self._rest = text[end:]
-        if found := _NUMBER.search(text, text.rfind(b"\n", 0, max(end - 1, 0)) + 1, end):
+        if not end:
+            return b""
+        start, self._again = text.index(b"\n") + 1 if self._again else 0, False
+        self._begun = True
+        if found := _NUMBER.search(text, text.rfind(b"\n", 0, end - 1) + 1, end):
             self.last = found[0].decode()
-        return text[:end]
+        return text[start:end]
 
     def cut(self) -> None:
-        """The rest of the answer does not come: half a line will come again, whole."""
+        """The rest of the answer does not come: half a line will come again, whole; and the titles of CSV, where
+        there was no number after them yet."""
         self._rest = b""
+        self._again = self._begun and self.last is None
 
 
 class Watching:

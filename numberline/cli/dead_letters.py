@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from numberline import audit, dead_letters
+from numberline.cli.screen import plain
 from numberline.dead_letters import Choice, Found
 from pipeline.dead_letters import Letter, Origin
 from pipeline.settings import Settings, load_settings
@@ -110,7 +111,7 @@ def list_(settled_too: bool, limit: int, as_json: bool, **chosen: Any) -> None:
         table.add_row(
             str(letter.origin), _time(one.at), letter.stage, letter.reason, one.task or "", became + message
         )
-    Console().print(table if found else "no dead letters")
+    plain().print(table if found else "no dead letters")
     _summarize(found)
 
 

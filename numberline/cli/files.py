@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 from rich.console import Console
 from rich.progress import Progress
 
@@ -24,8 +25,13 @@ def format_of(out: str, given: str | None, formats: Sequence[str] = FORMATS) -> 
 
 
 def opened(out: str) -> AbstractContextManager[TextIO]:
-    """To be written to as text; standard output stays open."""
-    return nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="")
+    """To be written to as text; standard output stays open.  Raises a click error where it cannot be written."""
+    if out == "-":
+        return nullcontext(sys.stdout)
+    try:
+        return Path(out).open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise click.FileError(out, error.strerror or str(error)) from None
 
 
 def say_written(count: int, what: str, out: str) -> None:

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from schemas.events import FieldError
 
@@ -22,9 +23,15 @@ LEAST_CARRIER = 12
 SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone")
 
 
+def plain(**options: Any) -> Console:
+    """Standard output for what users and files have named, where nothing is markup: at a closing tag rich would end
+    with an error."""
+    return Console(markup=False, emoji=False, **options)
+
+
 def screen(columns: int) -> Console:
-    """Standard output: a terminal as wide as it is, a file or a pipe so many columns."""
-    return Console(width=None if Console().is_terminal else columns, highlight=False)
+    """The same: a terminal as wide as it is, a file or a pipe so many columns."""
+    return plain(width=None if Console().is_terminal else columns, highlight=False)
 
 
 def misused(errors: Iterable[FieldError]) -> click.UsageError:
@@ -55,5 +62,5 @@ def rows_table(rows: list[dict[str, Any]], columns: int) -> Table:
     for name, title in titles.items():
         table.add_column(title, no_wrap=True, overflow="ellipsis", width=widths[name])
     for row in rows:
-        table.add_row(*(row[name] or "" for name in SHOWN_COLUMNS))
+        table.add_row(*(Text(row[name] or "") for name in SHOWN_COLUMNS))
     return table

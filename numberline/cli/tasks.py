@@ -13,7 +13,7 @@ from rich.table import Table
 
 from numberline.cli.files import format_of, write_rows_to
 from numberline.cli.following import check_message, follow, stays
-from numberline.cli.screen import misused, rows_table
+from numberline.cli.screen import misused, plain, rows_table
 from numberline.cli.tokens import check_user
 from numberline.client import Client
 from numberline.database import database
@@ -106,7 +106,7 @@ def build_request(fields: dict[str, Any], on_shortfall: str) -> GenerateRequest:
 
 def _show_first(settings: Settings, task: str, total: int) -> None:
     with database(settings) as connection:
-        console = Console()
+        console = plain()
         console.print(rows_table(list(task_rows(connection, task, 5)), console.width))
     errors.print(f"{total:,} numbers are in PostgreSQL: SELECT * FROM phone_numbers WHERE task_id = '{task}'")
 
@@ -134,7 +134,7 @@ def tasks(user: str | None, active: bool, limit: int, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row, default=str))
         return
-    console = Console()
+    console = plain()
     shown = [title for title in COLUMNS if title != "created" or console.width >= WIDE]  # they are in that order
     table = Table(box=None, pad_edge=False)
     for title in shown:

@@ -20,10 +20,10 @@ class Table:
 
     def __init__(self, first: list[str], column: str | None) -> None:
         """first: the first lines of the list.  Raises ListInvalid."""
-        self._begun = ""
+        self._begun, self._characters = list[str](), 0  # lines of a record that has not ended, and their length
         self._delimiter = max(DELIMITERS, key=first[0].count) if first else ","
         sample = self._records(first[:SAMPLE])
-        sample, self._begun = sample or [self._begun], ""
+        sample, self._begun, self._characters = sample or ["\n".join(self._begun)], [], 0
         rows = [self._fields(record) for record in sample]
         self._column, self._titled = _column(rows, column)
         self._width = len(rows[0])
@@ -48,7 +48,7 @@ class Table:
     def end(self) -> None:
         """Every field in quotes has ended."""
         if self._begun:
-            raise ListInvalid(f"a field in quotes does not end: {self._begun[:60]!r}")
+            raise self._without_end()
 
     def tail(self, reason: str, texts: Sequence[str], origin: Origin) -> Tail:
         """Fields."""
@@ -61,16 +61,25 @@ class Table:
     def _records(self, lines: list[str]) -> list[str]:
         if not self._begun and not any('"' in line for line in lines):
             return list(lines)
-        records, begun = [], self._begun
+        records = []
         for line in lines:
-            begun = f"{begun}\n{line}" if begun else line
-            if begun.count('"') % 2 == 0:  # a quote within a field is doubled
-                records.append(begun)
-                begun = ""
-            elif len(begun) > MAX_RECORD_CHARACTERS:
-                raise ListInvalid(f"a field in quotes does not end: {begun[:60]!r}")
-        self._begun = begun
+            # a quote within a field is doubled, so that an odd number of them begins or ends one
+            turns = line.count('"') % 2 == 1
+            if not self._begun and not turns:
+                records.append(line)
+                continue
+            ends = bool(self._begun) and turns
+            self._characters += len(line) + bool(self._begun)
+            self._begun.append(line)
+            if ends:
+                records.append("\n".join(self._begun))
+                self._begun, self._characters = [], 0
+            elif self._characters > MAX_RECORD_CHARACTERS:
+                raise self._without_end()
         return records
+
+    def _without_end(self) -> ListInvalid:
+        return ListInvalid(f"a field in quotes does not end: {chr(10).join(self._begun)[:60]!r}")
 
     def _fields(self, record: str) -> list[str]:
         if '"' not in record:

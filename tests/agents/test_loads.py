@@ -8,6 +8,7 @@ from tests.agents.test_coordinate_agent import SUBMITTED, TASK, Coordinating, st
 
 AT = 1_700_000_000_000
 OTHER = "1b4e28ba-2fa1-51d2-883f-0016d3cca428"
+LATER = "1b4e28ba-2fa1-51d2-883f-0016d3cca429"
 FIRST = replace(SUBMITTED, quota=events.Quota(numbers_a_day=500, tasks_at_once=1))
 SECOND = replace(FIRST, task_id=OTHER, request_id="r9")
 
@@ -76,6 +77,21 @@ async def test_facts_of_long_ago_are_deleted_when_a_user_comes_again() -> None:
     await coordinating.take(FIRST)
     assert old not in coordinating.table.rows
     assert others in coordinating.table.rows
+
+
+async def test_facts_of_long_ago_are_deleted_though_their_user_never_pauses() -> None:
+    """In one generation of the group, too, which may last for months: in memory as in the table."""
+    coordinating = Coordinating()
+    await coordinating.take(FIRST, stored(0), stored(1), stored(2))
+    old = {key for key in coordinating.table.rows if key.startswith(b"#")}
+    assert len(old) == 2
+    await coordinating.at(SECOND, 7 * DAY_MS // 100)
+    assert old <= coordinating.table.rows.keys()
+    later = replace(SECOND, task_id=LATER, request_id="r10", quota=events.Quota(numbers_a_day=500, tasks_at_once=2))
+    await coordinating.at(later, 8 * DAY_MS // 100)
+    assert not old & coordinating.table.rows.keys()
+    load = coordinating.step.loads.unions.current()["ann"]
+    assert (set(load.running), set(load.ended)) == ({OTHER, LATER}, set())
 
 
 async def test_users_without_a_quota_leave_no_such_facts() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.client_messages import (
     MODELS,
+    MOST_ERRORS,
     Authenticate,
     ClientMessage,
     GetActiveTasks,
@@ -73,6 +74,14 @@ def test_a_broken_message_names_every_field_and_its_rule(frame: str | bytes, sen
     with pytest.raises(MessageInvalid) as invalid:
         parse(frame)
     assert str(invalid.value) == sentence
+
+
+def test_a_message_that_breaks_very_many_rules_is_told_the_first() -> None:
+    """An answer must not be twenty times as long as what it answers."""
+    fields = "".join(f', "{number}": 1' for number in range(5_000))
+    with pytest.raises(MessageInvalid) as invalid:
+        parse(f'{{"type": "ping"{fields}}}')
+    assert [error.field for error in invalid.value.errors] == [str(number) for number in range(MOST_ERRORS)]
 
 
 def test_every_model_is_in_the_table() -> None:

@@ -200,3 +200,17 @@ def test_lines_of_an_export_are_whole_however_it_is_cut() -> None:
     assert lines.last == "+14025550100"
     lines.cut()
     assert lines.take(b"+14025550101,NE\n") == b"+14025550101,NE\n"
+
+
+def test_an_export_that_is_cut_before_its_first_number_has_its_titles_once() -> None:
+    """However often that happens: there is nothing to go on after, so it begins anew."""
+    lines = Lines()
+    given = lines.take(b"number,state\n+1402555")
+    for _ in range(2):
+        lines.cut()
+        given += lines.take(b"number,")
+        given += lines.take(b"state\n+14025")
+    lines.cut()
+    given += lines.take(b"number,state\n+14025550100,NE\n")
+    assert given == b"number,state\n+14025550100,NE\n"
+    assert lines.last == "+14025550100"

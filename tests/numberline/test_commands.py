@@ -62,6 +62,17 @@ def test_generate_can_write_to_standard_output(installation: Installation) -> No
 
 
 @pytest.mark.usefixtures("worker")
+def test_a_task_is_listed_by_the_name_that_its_user_gave_it(installation: Installation) -> None:
+    """Whatever that is: the list is of all users."""
+    name = "[/x] :b:"
+    done = installation.run("generate", "-n", "1", "-a", "812", "--user", "odd", "--name", name)
+    assert done.returncode == 0, done.stderr
+    done = installation.run("tasks", "--user", "odd")
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
+
+
+@pytest.mark.usefixtures("worker")
 def test_a_refused_generation_says_each_broken_field(installation: Installation) -> None:
     """Exit 1, and the rule on standard error; a wrong option is exit 2 before anything is sent."""
     done = installation.run("generate", "-n", "10", "-a", "999", "--user", "cli")

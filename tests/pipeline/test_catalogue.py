@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from pipeline import numbering
-from pipeline.catalogue import Catalogue
+from pipeline.catalogue import MOST_SOUGHT, Catalogue
 from pipeline.draw import space_of
 from pipeline.prefix_build import PrefixRow, block_bits, fictional_row, prefix_events, with_fictional
 from pipeline.prefixes import FILTER_OF, AreaCode
@@ -141,6 +141,13 @@ def test_what_the_data_does_not_know_is_named_with_what_is_near(
 ) -> None:
     """The field as the user wrote it, and only the entry that is wrong."""
     assert CATALOGUE.errors(NumberFilters.model_validate(wanted)) == [FieldError(field, message)]
+
+
+def test_the_nearest_are_sought_for_a_few_names_alone() -> None:
+    """A request may name a hundred companies that nobody knows, and each would be compared with thousands."""
+    wanted = NumberFilters(carriers=tuple(f"verison {number}" for number in range(10)))
+    told = ["; nearest: VERIZON" in error.message for error in CATALOGUE.errors(wanted)]
+    assert told == [True] * MOST_SOUGHT + [False] * (10 - MOST_SOUGHT)
 
 
 def test_all_unknown_entries_are_named_at_once() -> None:

@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.lag import PROJECTED, STEPS
+from pipeline.acls import OF_OPERATORS
 from pipeline.dead_letters import (
+    BATCH_TOPICS,
     MOST_TEXT,
     Headers,
     Letter,
@@ -17,7 +20,7 @@ from pipeline.dead_letters import (
     settled_headers,
 )
 from pipeline.errors import BatchImpossible, StepFailed, Unreadable
-from schemas import codec, events
+from schemas import codec, events, topics
 from schemas.identity import record_task_id, task_id
 
 TASK = "1b4e28ba-2fa1-51d2-883f-0016d3cca427"
@@ -147,6 +150,18 @@ def test_old_prefix_data_and_unknown_topics_stay() -> None:
         "it could take the place of newer prefix data: import that again instead"
     )
     assert letter("deadletters").why_kept() == "deadletters is no topic of this version"
+
+
+def test_every_topic_that_brings_batches_is_known_as_one() -> None:
+    """Else a task would wait for a batch that was given up; what coordinate hears of a batch is none any more."""
+    of_batches = {topic for topic in topics.TOPICS if any("batch" in kind.__slots__ for kind in topic.values)}
+    assert of_batches - {topics.TASK_EVENTS} == set(BATCH_TOPICS)
+
+
+def test_operators_may_write_what_may_be_sent_again() -> None:
+    """By the access rules, too: every topic that a step or the projection reads, but for what stays."""
+    sent_again = {topic for topic in (*STEPS, *PROJECTED) if letter(topic.name).why_kept() is None}
+    assert sent_again <= set(OF_OPERATORS)
 
 
 def test_the_limit_counts_what_came_within_its_time() -> None:

@@ -83,6 +83,13 @@ def test_the_fast_path_says_what_the_library_says(made: str | tuple[str, str, li
     assert parse(text) == parse_by_library(text)
 
 
+@pytest.mark.parametrize(("spaces", "code"), [(240, NUMBER), (241, NOT_A_NUMBER)])
+def test_a_text_of_any_length_is_what_the_library_takes_it_for(spaces: int, code: int) -> None:
+    """The usual notations end where the library's do: a line of a list may have a million spaces."""
+    text = " " * spaces + str(NUMBER)
+    assert parse(text) == parse_by_library(text) == code
+
+
 def test_a_column_keeps_its_order() -> None:
     """One integer a text."""
     assert parse_all(["+14155550123", "x", "+442071234567"]).tolist() == [NUMBER, NOT_A_NUMBER, NOT_NANP]

@@ -77,6 +77,12 @@ def test_every_message_of_a_tasks_life() -> None:
     assert messages == [first, second, third, fourth, fifth, sixth]
 
 
+def test_an_end_beyond_all_dates_is_no_estimate() -> None:
+    """Of a task of which one number in a thousand came, after years without workers: no row could hold it."""
+    *_, last = heard(SUBMITTED, stored(0, 1), start=1_700_000_000_000, each=300_000_000_000)
+    assert (last.processed_items, last.estimated_completion) == (1, None)
+
+
 def test_a_shortfall_tells_the_exact_figures() -> None:
     """As an error, with what was delivered where."""
     batches = [stored(0), stored(1, 0), stored(2, 0), stored(3, 0, 100), stored(4, 0, 300, "212")]

@@ -154,11 +154,29 @@ def test_a_token_of_an_enormous_size_is_not_parsed() -> None:
     assert reason("a" * 8193) == "the token is not valid: it has more than 8192 characters"
 
 
+def unsigned(header: dict[str, Any]) -> str:
+    """A token with this header and no signature."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, CLAIMS)]
+    return b".".join([*parts, b""]).decode()
+
+
 def test_a_token_without_signature_proves_nothing() -> None:
     """alg none, the oldest trick."""
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "none"}, CLAIMS)]
-    text = b".".join([*parts, b""]).decode()
+    assert reason(unsigned({"alg": "none"})) == "the token is not valid: The specified alg value is not allowed"
+
+
+@pytest.mark.parametrize("algorithm", [["HS256"], {"HS256": 1}, 7, None])
+def test_an_algorithm_that_is_no_text_is_refused(algorithm: Any) -> None:
+    """Anybody can write one: it must not pass for a defect, of which some end a worker."""
+    text = unsigned({"alg": algorithm})
     assert reason(text) == "the token is not valid: The specified alg value is not allowed"
+
+
+@pytest.mark.parametrize(("extension", "told"), [("\ud800", "\\ud800"), ("\0", "\\x00"), ("\n", "\\n")])
+def test_what_a_reason_quotes_can_be_told(extension: str, told: str) -> None:
+    """It goes into answers, logs and the audit trail, and anybody can have written it."""
+    text = unsigned({"alg": "HS256", "crit": [extension]})
+    assert reason(text) == f"the token is not valid: Unsupported critical extension: {told}"
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "\ud800", "é.é.é", "." * 10_000, DEEP])

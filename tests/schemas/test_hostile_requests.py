@@ -92,6 +92,15 @@ def test_half_a_surrogate_pair_is_refused_and_can_be_told() -> None:
     assert invalid.errors == (events.FieldError("task_name", f'{TEXT_200}; got "\\ud800"'),)
 
 
+@pytest.mark.parametrize(("name", "told"), [("\0", "\\x00"), ("a\nb", "a\\nb"), ("\u202e", "\\u202e")])
+def test_a_field_whose_name_cannot_be_printed_can_be_told(name: str, told: str) -> None:
+    """Where it is none of the request's, and where it is given twice."""
+    invalid = refused(in_json({**GENERATE, name: 1}))
+    assert invalid.errors == (events.FieldError(told, "is not a field of this request"),)
+    spelt = json.dumps(name)
+    assert refused(f"{{{spelt}: 1, {spelt}: 2}}".encode()).errors == (events.FieldError(told, "is given twice"),)
+
+
 def test_a_request_beyond_the_limit_is_judged_no_further() -> None:
     """It is refused by its size alone, and its user is told."""
     body = in_json({**GENERATE, "quantity": 0, "states": ["x" * MAX_REQUEST_BYTES]})

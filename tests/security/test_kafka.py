@@ -155,6 +155,10 @@ def test_commands_work_with_their_rules(broker: SecureBroker, made: Installation
     wait_until(lambda: _done(made.run(*letters, **operator)), 60, "dead letter")
     replay = ("deadletters", "replay", "--yes", "--reason", "unreadable_request")
     assert "sent again" in _done(made.run(*replay, **operator))
+    _send(broker.client("worker"), "secure.progress", b"no event")
+    of_project = ("deadletters", "list", "--json", "--stage", "project")
+    wait_until(lambda: _done(made.run(*of_project, **operator)), 60, "dead letter of project")
+    assert "sent again" in _done(made.run("deadletters", "replay", "--yes", "--stage", "project", **operator))
     for command in (
         ("suppress", "add", "+14155550123"),
         ("quota", "set", "bob", "--numbers-a-day", "1000"),

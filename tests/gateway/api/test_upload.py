@@ -9,7 +9,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.api.upload import Unpacked
+from pipeline.lists.judge import ListJudge
+from pipeline.suppress import SuppressedNumbers
 from tests.gateway.api.conftest import MakeClient
+from tests.pipeline.test_lists import AT, HOLDERS
 
 URL = "/api/validate-file/"
 
@@ -57,6 +61,28 @@ def test_gzip_ndjson_and_a_named_column(client: MakeClient) -> None:
     answer = client("ula").post(URL, params={"column": "fax"}, content=data)
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert json.loads(answer.text)["validation_reason"] == "fictional"
+
+
+def test_every_member_of_a_gzip_file_is_judged(client: MakeClient) -> None:
+    """As of files that were put one after the other, and filled up with zeros."""
+    members = [gzip.compress(b"%d\n" % (4155550100 + n)) for n in range(3)]
+    numbers = [row["number"] for row in rows_of(client("ula").post(URL, content=b"".join(members) + bytes(512)))]
+    assert numbers == ["4155550100", "4155550101", "4155550102"]
+    answer = client("ula").post(URL, content=members[0] + b"4155550101\n")
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("block", [2, 7, 1 << 18])
+def test_members_may_be_cut_anywhere(block: int) -> None:
+    """By the blocks in which a body comes."""
+    data = gzip.compress(b"4155550100\n") + gzip.compress(b"") + gzip.compress(b"4155550101\n") + bytes(9)
+    result = io.BytesIO()
+    unpacked = Unpacked(ListJudge(HOLDERS, SuppressedNumbers(), AT), result, 1 << 20)
+    for at in range(0, len(data), block):
+        unpacked.feed(data[at : at + block])
+    unpacked.end(b"")
+    numbers = [line.partition(b",")[0] for line in result.getvalue().splitlines()]
+    assert numbers == [b"number", b"4155550100", b"4155550101"]
 
 
 @pytest.mark.parametrize(
