@@ -132,7 +132,9 @@ class Watching:
     def take(self, text: str | bytes) -> bool:
         """Whether the task may have moved, so that its state is worth asking for."""
         message = json.loads(text)
-        self.position = message.get("position") or self.position
+        # that of a new connection is newer than what was missed before it, which may not have been told yet
+        if self.position is None or message["type"] != "connection_established":
+            self.position = message.get("position") or self.position
         if message["type"] in ("connection_established", "active_tasks"):
             return True
         return bool(message.get("task_id") == self._task_id and message["type"].startswith("task_"))

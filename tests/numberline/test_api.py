@@ -13,7 +13,7 @@ import pytest
 
 from embedded.ports import free_port
 from numberline.api import ApiError, AsyncClient, Client, Task
-from numberline.api.calls import Lines, pause
+from numberline.api.calls import Lines, Watching, pause
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 from tests.processes import Process, get, wait_until
@@ -200,3 +200,13 @@ def test_lines_of_an_export_are_whole_however_it_is_cut() -> None:
     assert lines.last == "+14025550100"
     lines.cut()
     assert lines.take(b"+14025550101,NE\n") == b"+14025550101,NE\n"
+
+
+def test_a_cut_before_anything_was_resumed_loses_no_position() -> None:
+    """The position of a new connection is newer than what was missed, and counts only where there is no other."""
+    watching = Watching("t-1")
+    watching.take('{"type": "connection_established", "position": "0-5-00000000"}')
+    watching.take('{"type": "connection_established", "position": "0-9-00000000"}')
+    assert watching.position == "0-5-00000000"
+    watching.take('{"type": "active_tasks", "position": "0-7-00000000", "tasks": []}')
+    assert watching.position == "0-7-00000000"
