@@ -8,6 +8,9 @@ export class Problem extends Error {
   }
 }
 
+/** A key of its own. Not by randomUUID, which a page that came without TLS from another machine does not have. */
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export class Api {
   constructor(session, onSignedOut) {
     this.session = session;
@@ -19,7 +22,7 @@ export class Api {
   }
 
   /** Produce a request. A key makes it the same task however often it has to be sent. */
-  async post(path, body, key = crypto.randomUUID()) {
+  async post(path, body, key = newKey()) {
     const headers = { "Idempotency-Key": key, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
     return (await this.call(path, { method: "POST", headers, body: body && JSON.stringify(body) })).json();
   }

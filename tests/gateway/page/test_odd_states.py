@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from schemas.identity import IDENTIFIER
 from tests.gateway.page.conftest import OpenPage
 from tests.gateway.page.stub import Stub
 
@@ -11,7 +12,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def stub(new_page: OpenPage) -> Stub:
-    """A page whose gateway is the test."""
+    """A page whose gateway is the test, and answers at once."""
+    expect.set_options(timeout=20_000)
     return Stub(new_page())
 
 
@@ -28,3 +30,13 @@ def test_a_cut_before_anything_was_resumed_loses_no_position(stub: Stub) -> None
     stub.sockets[1].close(code=1013)
     stub.until(lambda: len(stub.heard) == 3 and len(stub.heard[2]) == 2)
     assert stub.heard[2][1] == {"type": "resume", "position": "0-5-00000000"}
+
+
+def test_a_page_that_came_without_tls_can_ask(stub: Stub) -> None:
+    """A browser gives crypto.randomUUID to https and this machine alone; gateways are opened by other names too."""
+    stub.page.add_init_script("delete Crypto.prototype.randomUUID")
+    stub.open()
+    expect(stub.page.locator(".capacity")).to_contain_text("10 of 10 numbers are left")
+    keys = {call.headers["idempotency-key"] for call in stub.calls("POST", "/api/capacity/")}
+    assert keys
+    assert all(IDENTIFIER.fullmatch(key) for key in keys)
