@@ -5,9 +5,10 @@ from playwright.sync_api import expect
 
 from schemas.identity import IDENTIFIER
 from tests.gateway.page.conftest import OpenPage
-from tests.gateway.page.stub import Stub
+from tests.gateway.page.stub import Answer, Stub, away, says
 
 pytestmark = pytest.mark.timeout(300)
+TASK = "67c37db2-5f46-5504-a1ae-9fe9d23fa812"
 
 
 @pytest.fixture
@@ -40,3 +41,20 @@ def test_a_page_that_came_without_tls_can_ask(stub: Stub) -> None:
     keys = {call.headers["idempotency-key"] for call in stub.calls("POST", "/api/capacity/")}
     assert keys
     assert all(IDENTIFIER.fullmatch(key) for key in keys)
+
+
+@pytest.mark.parametrize("answer", [away, says(503, {"detail": "Kafka did not answer"})])
+def test_asking_again_where_no_answer_came_is_the_same_task(stub: Stub, answer: Answer) -> None:
+    """The request may be on Kafka already: a second one would give out as many numbers again."""
+    path, generate = "/api/generate-numbers-enhanced/", stub.page.get_by_role("button", name="Generate")
+    stub.answers["POST", path] = answer
+    stub.open()
+    generate.click()
+    expect(stub.page.locator("form > .problem")).to_be_visible()
+    stub.answers["POST", path] = says(202, {"task_id": TASK, "status": None})
+    for asked in (2, 3):
+        generate.click()
+        stub.until_called("POST", path, asked)
+        expect(generate).to_be_enabled()
+    first, second, third = (call.headers["idempotency-key"] for call in stub.calls("POST", path))
+    assert first == second != third  # what was answered is done: the same form again is another task
