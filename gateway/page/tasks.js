@@ -31,6 +31,12 @@ export class Tasks extends EventTarget {
     this.changed(task.task_id);
   }
 
+  /** The whole state, in the place of what was known. */
+  replace(task) {
+    this.byId.delete(task.task_id);
+    this.put(task);
+  }
+
   /** A message of the WebSocket. Of a task that is not known yet there is a state to be asked for: true. */
   take(message) {
     if (message.type === "active_tasks") message.tasks.forEach((task) => this.put(task));

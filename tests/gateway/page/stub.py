@@ -30,6 +30,11 @@ def away(route: Route) -> None:
     route.abort()
 
 
+def token_of(user: str) -> str:
+    """A token."""
+    return sign(RULES, user, time.time())
+
+
 def a_task(task_id: str, **fields: Any) -> dict[str, Any]:
     """A task that runs, as the API has it."""
     now = "2026-11-30T12:00:00.000Z"
@@ -81,8 +86,7 @@ class Stub:
     def open(self, user: str | None = "ann") -> None:
         """Load the page, signed in as a user or not at all."""
         if user is not None:
-            token = sign(RULES, user, time.time())
-            self.page.add_init_script(f"sessionStorage.setItem('numberline-token', '{token}')")
+            self.page.add_init_script(f"sessionStorage.setItem('numberline-token', '{token_of(user)}')")
         self.page.goto(f"{URL}/")
 
     def send(self, type_: str, **fields: Any) -> None:

@@ -1,14 +1,14 @@
 """The page in a real Chromium, where a gateway says what it seldom says."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from schemas.identity import IDENTIFIER
 from tests.gateway.page.conftest import OpenPage
-from tests.gateway.page.stub import Answer, Stub, away, says
+from tests.gateway.page.stub import Answer, Stub, a_task, away, says, token_of
 
 pytestmark = pytest.mark.timeout(300)
-TASK = "67c37db2-5f46-5504-a1ae-9fe9d23fa812"
+TASK, OTHER = "67c37db2-5f46-5504-a1ae-9fe9d23fa812", "0d8f1c52-3b0c-5b3e-9f6b-1f2e3d4c5b6a"
 
 
 @pytest.fixture
@@ -58,3 +58,43 @@ def test_asking_again_where_no_answer_came_is_the_same_task(stub: Stub, answer: 
         expect(generate).to_be_enabled()
     first, second, third = (call.headers["idempotency-key"] for call in stub.calls("POST", path))
     assert first == second != third  # what was answered is done: the same form again is another task
+
+
+def test_the_state_of_an_ended_task_is_asked_for_until_it_comes(stub: Stub) -> None:
+    """A call that fails, or is answered by a gateway that has not heard of the end, is not the last one."""
+    path = f"/api/tasks/{TASK}/"
+    stub.open()
+    stub.until(lambda: stub.heard and stub.heard[0])
+    stub.send("connection_established", position="0-5-00000000")
+    stub.send("task_started", task_id=TASK, position="0-6-00000000", task=a_task(TASK))
+    item = stub.page.get_by_role("listitem").filter(has_text="one")
+    expect(item).to_contain_text("0 of 1,000")
+    for number, answer in enumerate((away, says(503, {}), says(200, a_task(TASK, processed_items=500)))):
+        stub.answers["GET", path] = answer
+        if number == 0:
+            stub.send("task_completed", task_id=TASK, position="0-7-00000000", result_data={})
+        stub.until_called("GET", path, number + 1)
+    expect(item.locator(".status")).to_have_text("completed")
+    stub.answers["GET", path] = says(200, a_task(TASK, status="completed", processed_items=1000))
+    expect(item).to_contain_text("1,000 of 1,000")
+    expect(item.locator(".status")).to_have_text("completed")
+
+
+def test_what_one_user_asked_for_is_not_shown_to_the_next(stub: Stub) -> None:
+    """The answer comes when somebody else has signed in, in the same tab."""
+    held: list[Route] = []
+    stub.answers["GET", f"/api/tasks/{TASK}/"] = held.append
+    stub.open()
+    stub.until(lambda: stub.heard and stub.heard[0])
+    stub.send("connection_established", position="0-5-00000000")
+    stub.send("task_progress", task_id=TASK, position="0-6-00000000")
+    stub.until(lambda: held)
+    stub.page.get_by_role("button", name="Sign out").click()
+    stub.page.get_by_label("Your token").fill(token_of("bob"))
+    stub.page.get_by_role("button", name="Sign in").click()
+    stub.until(lambda: len(stub.heard) == 2 and stub.heard[1])
+    held[0].fulfill(json=a_task(TASK))
+    stub.send("connection_established", position="0-5-00000000")
+    stub.send("task_started", task_id=OTHER, position="0-7-00000000", task=a_task(OTHER, task_name="his"))
+    expect(stub.page.get_by_role("link", name="his", exact=True)).to_be_visible()
+    expect(stub.page.get_by_role("link", name="one", exact=True)).to_have_count(0)
