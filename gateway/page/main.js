@@ -15,7 +15,7 @@ const STATES = { live: "live", connecting: "connecting", waiting: "cut off, tryi
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 const content = document.getElementById("content");
-let page = null; // {session, api, tasks, feed, wanted}, while somebody is signed in; wanted: see refresh
+let page = null; // {session, api, tasks, feed, wanted, bring}, while somebody is signed in; wanted: see refresh
 let leave = () => {};
 
 async function begin(session) {
@@ -23,7 +23,7 @@ async function begin(session) {
   const api = new Api(session, signOut);
   const tasks = new Tasks();
   const feed = new Feed(url, session);
-  page = { session, api, tasks, feed, wanted: new Map() };
+  page = { session, api, tasks, feed, wanted: new Map(), bring };
   feed.addEventListener("message", ({ detail }) => hear(detail));
   feed.addEventListener("state", ({ detail }) => showConnection(detail));
   feed.addEventListener("refused", ({ detail }) => signOut(`Sign in again: ${detail}.`));
@@ -80,6 +80,16 @@ async function refresh(taskId) {
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   }
   here.wanted.delete(taskId);
+}
+
+/** The state of a task that was sent just now: that it cannot be read yet is no reason to send it again. */
+async function bring(taskId) {
+  const here = page;
+  try {
+    here.tasks.put(await here.api.get(`/api/tasks/${taskId}/`));
+  } catch {
+    if (here === page) refresh(taskId);
+  }
 }
 
 function showConnection(state) {

@@ -98,3 +98,13 @@ def test_what_one_user_asked_for_is_not_shown_to_the_next(stub: Stub) -> None:
     stub.send("task_started", task_id=OTHER, position="0-7-00000000", task=a_task(OTHER, task_name="his"))
     expect(stub.page.get_by_role("link", name="his", exact=True)).to_be_visible()
     expect(stub.page.get_by_role("link", name="one", exact=True)).to_have_count(0)
+
+
+def test_a_task_that_is_sent_and_cannot_be_read_yet_is_no_refusal(stub: Stub) -> None:
+    """Whoever read a problem would send it again; the connection tells of the task."""
+    stub.answers["POST", "/api/generate-numbers-enhanced/"] = says(202, {"task_id": TASK, "status": "running"})
+    stub.answers["GET", f"/api/tasks/{TASK}/"] = says(503, {"detail": "PostgreSQL did not answer"})
+    stub.open()
+    stub.page.get_by_role("button", name="Generate").click()
+    expect(stub.page.locator(".announcer")).to_have_text("submitted")
+    expect(stub.page.locator("form > .problem")).to_have_count(0)
