@@ -65,6 +65,8 @@ export function validateView(root, page) {
 
   async function submit(event) {
     event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
     clearProblem(form);
     const numbers = numbersOf(text.value), ids = [];
     try {
@@ -82,6 +84,7 @@ export function validateView(root, page) {
     } catch (problem) {
       showProblem(form, problem);
     }
+    button.disabled = false;
   }
 
   return () => page.tasks.removeEventListener("change", changed);

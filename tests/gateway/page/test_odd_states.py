@@ -108,3 +108,16 @@ def test_a_task_that_is_sent_and_cannot_be_read_yet_is_no_refusal(stub: Stub) ->
     stub.page.get_by_role("button", name="Generate").click()
     expect(stub.page.locator(".announcer")).to_have_text("submitted")
     expect(stub.page.locator("form > .problem")).to_have_count(0)
+
+
+def test_a_list_that_is_sent_twice_at_once_is_one_task(stub: Stub) -> None:
+    """A double click."""
+    path, button = "/api/bulk-validate/", stub.page.get_by_role("button", name="Validate")
+    stub.answers["POST", path] = says(202, {"task_id": TASK, "status": None})
+    stub.open()
+    stub.page.get_by_role("link", name="Validate").click()
+    stub.page.get_by_label("Numbers one a line").fill("+1 402 555 0100")
+    button.evaluate("button => { button.click(); button.click(); }")
+    expect(stub.page.locator(".announcer")).to_have_text("submitted")
+    expect(button).to_be_enabled()
+    assert len(stub.calls("POST", path)) == 1
