@@ -17,9 +17,12 @@ const LONGEST_PAUSE = 15_000;
 const content = document.getElementById("content");
 let page = null; // {session, api, tasks, feed, wanted, bring}, while somebody is signed in; wanted: see refresh
 let leave = () => {};
+let turns = 0; // of signing in
 
 async function begin(session) {
-  const { websocket_url: url } = await (await fetch("/page/settings.json")).json();
+  const turn = ++turns;
+  const url = await gatewayUrl();
+  if (turn !== turns) return; // signed in twice at once: one connection
   const api = new Api(session, signOut);
   const tasks = new Tasks();
   const feed = new Feed(url, session);
@@ -30,6 +33,22 @@ async function begin(session) {
   document.querySelector(".user").textContent = session.user;
   for (const part of document.querySelectorAll("header nav, header .who")) part.hidden = false;
   show();
+}
+
+/** Where the connection goes. Asked until it is told: while the gateway is away, nothing else says so. */
+async function gatewayUrl() {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    try {
+      const answer = await fetch("/page/settings.json");
+      if (answer.ok) return (await answer.json()).websocket_url;
+    } catch {
+      // as where it answers with an error
+    }
+    if (pause === FIRST_PAUSE) {
+      content.replaceChildren(h("p", { class: "problem", role: "alert" }, "The gateway cannot be reached; trying again."));
+    }
+    await new Promise((go) => setTimeout(go, pause * (0.5 + Math.random())));
+  }
 }
 
 function signOut(reason = "") {

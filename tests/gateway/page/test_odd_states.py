@@ -121,3 +121,26 @@ def test_a_list_that_is_sent_twice_at_once_is_one_task(stub: Stub) -> None:
     expect(stub.page.locator(".announcer")).to_have_text("submitted")
     expect(button).to_be_enabled()
     assert len(stub.calls("POST", path)) == 1
+
+
+@pytest.mark.parametrize("answer", [away, says(502, {})])
+def test_a_page_that_finds_no_gateway_says_so_and_goes_on(stub: Stub, answer: Answer) -> None:
+    """Loaded anew while the gateway is started again: what was an empty page is one that waits."""
+    settings = stub.answers["GET", "/page/settings.json"]
+    stub.answers["GET", "/page/settings.json"] = answer
+    stub.open()
+    expect(stub.page.get_by_role("alert")).to_have_text("The gateway cannot be reached; trying again.")
+    stub.answers["GET", "/page/settings.json"] = settings
+    expect(stub.page.get_by_role("button", name="Generate")).to_be_visible()
+    expect(stub.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_signing_in_twice_at_once_is_one_connection(stub: Stub) -> None:
+    """A double click: a second connection would go on after the user has signed out."""
+    stub.open(user=None)
+    stub.page.get_by_label("Your token").fill(token_of("ann"))
+    button = stub.page.get_by_role("button", name="Sign in")
+    button.evaluate("button => { button.click(); button.click(); }")
+    expect(stub.page.get_by_role("button", name="Generate")).to_be_visible()
+    stub.until(lambda: stub.heard and stub.heard[0])
+    assert len(stub.sockets) == 1
