@@ -144,3 +144,19 @@ def test_signing_in_twice_at_once_is_one_connection(stub: Stub) -> None:
     expect(stub.page.get_by_role("button", name="Generate")).to_be_visible()
     stub.until(lambda: stub.heard and stub.heard[0])
     assert len(stub.sockets) == 1
+
+
+def test_a_broken_rule_of_boxes_stands_in_their_group(stub: Stub) -> None:
+    """Prefix data of one's own may have no pagers; a field that the form does not have is told above it."""
+    errors = [
+        {"field": "line_types", "message": "no numbers of line type pager"},
+        {"field": "item", "message": "is not a field of this request"},
+    ]
+    stub.answers["POST", "/api/generate-numbers-enhanced/"] = says(422, {"detail": "both", "errors": errors})
+    stub.open()
+    stub.page.get_by_label("pager").check()
+    stub.page.get_by_role("button", name="Generate").click()
+    expect(stub.page.get_by_role("group", name="Line types")).to_contain_text("no numbers of line type pager")
+    expect(stub.page.get_by_label("wireless")).to_have_accessible_description("no numbers of line type pager")
+    expect(stub.page.get_by_role("alert")).to_have_text("item: is not a field of this request")
+    expect(stub.page.get_by_role("button", name="Generate")).to_be_enabled()
