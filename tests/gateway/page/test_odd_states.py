@@ -160,3 +160,22 @@ def test_a_broken_rule_of_boxes_stands_in_their_group(stub: Stub) -> None:
     expect(stub.page.get_by_label("wireless")).to_have_accessible_description("no numbers of line type pager")
     expect(stub.page.get_by_role("alert")).to_have_text("item: is not a field of this request")
     expect(stub.page.get_by_role("button", name="Generate")).to_be_enabled()
+
+
+def test_what_is_told_again_revives_no_ended_task(stub: Stub) -> None:
+    """After a resume, of a task whose end the page has read meanwhile; a refused one that is corrected begins."""
+    ended = a_task(TASK, status="completed", processed_items=1000, completed_at="2026-11-30T12:00:01.000Z")
+    refused = a_task(OTHER, status="failed", quantity=0, current_step="refused", task_name=None)
+    stub.answers["GET", "/api/tasks/"] = says(200, {"results": [ended, refused], "next": None, "previous": None})
+    stub.open()
+    over = stub.page.get_by_role("listitem").filter(has_text="one")
+    corrected = stub.page.get_by_role("listitem").filter(has_text="corrected")
+    expect(over.locator(".status")).to_have_text("completed")
+    stub.send("connection_established", position="0-5-00000000")
+    progress = {"status": "running", "progress": 50.0, "current_step": "generating", "processed_items": 500}
+    stub.send("task_progress", task_id=TASK, position="0-6-00000000", estimated_completion=None, **progress)
+    stub.send("task_started", task_id=OTHER, position="0-7-00000000", task=a_task(OTHER, task_name="corrected"))
+    expect(corrected).to_contain_text("0 of 1,000")
+    expect(corrected.locator(".status")).to_have_text("running")
+    expect(over.locator(".status")).to_have_text("completed")
+    expect(over).to_contain_text("1,000 of 1,000")
