@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from pipeline.errors import NumberlineError
+from schemas.identity import IDENTIFIER
 
 TRIES = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 10.0
@@ -49,8 +50,11 @@ class Call:
 
 
 def post(path: str, body: Mapping[str, Any] | None, key: str | None) -> Call:
-    """A POST with a key: it may be sent again."""
+    """A POST with a key, which is the body's request_id where that is given: it may be sent again."""
     given = None if body is None else {name: value for name, value in body.items() if value is not None}
+    own = (given or {}).get("request_id")
+    if key is None and isinstance(own, str) and IDENTIFIER.fullmatch(own):
+        key = own  # what is none is for the gateway to refuse
     return Call("POST", path, body=given, headers={"Idempotency-Key": key or uuid.uuid4().hex})
 
 

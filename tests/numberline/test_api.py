@@ -13,7 +13,7 @@ import pytest
 
 from embedded.ports import free_port
 from numberline.api import ApiError, AsyncClient, Client, Task
-from numberline.api.calls import Lines, Watching, pause
+from numberline.api.calls import Lines, Watching, pause, post
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 from tests.processes import Process, get, wait_until
@@ -210,3 +210,13 @@ def test_a_cut_before_anything_was_resumed_loses_no_position() -> None:
     assert watching.position == "0-5-00000000"
     watching.take('{"type": "active_tasks", "position": "0-7-00000000", "tasks": []}')
     assert watching.position == "0-7-00000000"
+
+
+def test_the_key_of_a_call_is_its_request_id() -> None:
+    """Which is a field as any other; a key beside it is left for the gateway to compare."""
+    key = "Idempotency-Key"
+    assert post("/", {"request_id": "r-1"}, None).headers == {key: "r-1"}
+    assert post("/", {"request_id": "r-1"}, "k").headers == {key: "k"}
+    bodies: tuple[dict[str, object] | None, ...] = ({}, {"request_id": "é"}, {"request_id": 5}, None)
+    made = [(post("/", body, None).headers or {})[key] for body in bodies]
+    assert len(set(made)) == 4
