@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from schemas.identity import task_id
+from schemas.requests import MAX_REQUEST_BYTES
 from tests.fix_installation import Installation
 from tests.gateway.api.conftest import MakeClient
 from tests.processes import wait_until
@@ -145,6 +146,20 @@ def test_a_huge_body_is_refused_before_it_is_read(client: MakeClient) -> None:
     for content in (big, iter([big])):
         answer = client("dan").post(GENERATE, content=content, headers=headers)
         assert problem(answer, 413)["detail"] == "a body may have 1048576 bytes at most"
+
+
+def test_the_longest_request_is_taken(client: MakeClient) -> None:
+    """The limit is that of the request, and a record is longer: with its key, and headers where it is signed."""
+    user, key = f"ann-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    numbers = ["x" * 100] * 10_000
+    request = {"request_id": key, "numbers": numbers, "type": "validate", "user_id": user}
+    left = MAX_REQUEST_BYTES - len(json.dumps(request).encode())
+    for place in range(left // 100):
+        numbers[place] += "x" * 100
+    numbers[-1] += "x" * (left % 100)
+    assert len(json.dumps(request).encode()) == MAX_REQUEST_BYTES
+    answer = client(user).post("/api/bulk-validate/", json={"numbers": numbers}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 202, answer.text
 
 
 def test_a_body_must_say_that_it_is_json(client: MakeClient) -> None:
