@@ -195,3 +195,16 @@ def test_a_cancel_ends_the_task_once(client: MakeClient) -> None:
     assert task["status"] == "cancelled"
     assert task["succeeded"] == task["result_data"]["total_generated"] < 1_000_000
     assert problem(fay.post(url), 409)["detail"] == "the task is cancelled already"
+
+
+def test_a_cancel_whose_answer_was_lost_is_repeated(client: MakeClient) -> None:
+    """The same key is the same cancel, also when it has ended the task meanwhile; another one is too late."""
+    gus = client(f"gus-{uuid.uuid4().hex[:8]}")
+    begun = gus.post(GENERATE, json={"quantity": 1_000_000, "states": ["TX"]}).json()
+    url = f"/api/tasks/{begun['task_id']}/cancel/"
+    first, second = {"Idempotency-Key": "c-1"}, {"Idempotency-Key": "c-2"}
+    assert gus.post(url, headers=first).status_code == 202
+    assert ended(gus, begun["status_url"])["status"] == "cancelled"
+    again = gus.post(url, headers=first)
+    assert (again.status_code, again.json()["task_id"]) == (202, begun["task_id"])
+    assert problem(gus.post(url, headers=second), 409)["code"] == "task_ended"
