@@ -25,7 +25,7 @@ from numberline.demo import run_demo
 from numberline.processes import ManagedProcess
 from numberline.setup.init import init
 from pipeline.errors import NumberlineError, RefusedToStart
-from pipeline.settings import Settings, load_settings, variable
+from pipeline.settings import Settings, in_url, load_settings, variable
 from pipeline.tokens import TokenRules, sign
 
 console = Console(stderr=True, highlight=False)
@@ -155,13 +155,13 @@ def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Se
     for number, port in enumerate([first_port, *more_ports][:workers], 1):
         name = f"worker-{number}"
         own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
-        url = f"http://{settings.host}:{port}/metrics"
+        url = f"http://{in_url(settings.host)}:{port}/metrics"
         process = ManagedProcess(name, "worker", own, logs / f"{name}.log", console.print)
         services.append(Service(process, url, functools.partial(_worker_ready, url)))
-    ready_url = f"http://{settings.host}:{settings.gateway_port}/readyz"
+    ready_url = f"http://{in_url(settings.host)}:{settings.gateway_port}/readyz"
     own = {variable("metrics_port"): str(gateway_port)}
     gateway = ManagedProcess("gateway", "gateway", own, logs / "gateway.log", console.print)
-    gateway_metrics = f"http://{settings.host}:{gateway_port}/metrics"
+    gateway_metrics = f"http://{in_url(settings.host)}:{gateway_port}/metrics"
     services.append(Service(gateway, gateway_metrics, lambda: bool(_get(ready_url))))
     try:
         for service in services:
@@ -224,9 +224,9 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
     console.print(
         f"""
 [bold]numberline is up[/]
-  page         http://{settings.host}:{settings.http_port}/ (sign in by the token below)
-  HTTP API     http://{settings.host}:{settings.http_port}/api/tasks/, described at /docs
-  WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
+  page         http://{in_url(settings.host)}:{settings.http_port}/ (sign in by the token below)
+  HTTP API     http://{in_url(settings.host)}:{settings.http_port}/api/tasks/, described at /docs
+  WebSocket    ws://{in_url(settings.host)}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}
   metrics      {metrics}
