@@ -120,6 +120,16 @@ def test_a_result_that_cannot_be_written_is_a_sentence(table: Path, out: str, re
     assert list(table.parent.glob("*.part")) == []
 
 
+def test_brackets_in_a_files_name_are_no_markup(tmp_path: Path) -> None:
+    """A closing one that nothing opened ended the command with a stack trace, and others were not shown."""
+    directory = tmp_path / "my [bold] lists [" / "x]"
+    directory.mkdir(parents=True)
+    (directory / "list.txt").write_text("+14155550123\n")
+    result = validate(str(directory / "list.txt"))
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert f"written to {directory / 'list.validated.csv'}" in result.stderr.replace("\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
