@@ -37,30 +37,61 @@ WITHOUT_WORKERS = "For a command that mends it, `numberline up --workers 0` star
 
 def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
     """Start everything and wait for Ctrl-C or SIGTERM.  Raises RefusedToStart, NumberlineError."""
-    ended = threading.Event()
+    ending = Ending()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, ending.ask)
     state = settings.state_dir.absolute()
-    state.mkdir(parents=True, exist_ok=True)
     try:
-        with _servers(state) as (kafka, postgres):
-            environment = _environment(settings, state, kafka, postgres)
-            os.environ.update(environment)
-            settings = load_settings()
-            with _step("tables, topics and prefix data"):
-                init(settings, lambda text: None)
-            with _processes(settings, workers, state / "logs") as processes:
-                if not _all_ready(processes, settings, ended):
-                    return
-                with _env_file(state / "env", environment) as env_file:
-                    if demo_quantity and not ended.is_set():
-                        run_demo(settings, demo_quantity, console)
-                    _say_where(settings, env_file, state, processes)
-                    _watch(processes, ended)
+        with contextlib.ExitStack() as stack:
+            with ending.cuts_short():
+                state.mkdir(parents=True, exist_ok=True)
+                kafka, postgres = stack.enter_context(_servers(state))
+                environment = _environment(settings, state, kafka, postgres)
+                os.environ.update(environment)
+                settings = load_settings()
+                with _step("tables, topics and prefix data"):
+                    init(settings, lambda text: None)
+            processes = stack.enter_context(_processes(settings, workers, state / "logs"))
+            if not _all_ready(processes, settings, ending.asked):
+                return
+            env_file = stack.enter_context(_env_file(state / "env", environment))
+            if demo_quantity:
+                with ending.cuts_short():
+                    run_demo(settings, demo_quantity, console)
+            _say_where(settings, env_file, state, processes)
+            _watch(processes, ending.asked)
+    except KeyboardInterrupt:
+        return
     except EmbeddedError as error:
         raise NumberlineError(str(error)) from error
     finally:
         console.print("stopped")
+
+
+class Ending:
+    """What Ctrl-C and SIGTERM ask for: whoever waits looks at `asked`, and what may take long is cut short."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._cutting = False
+
+    def ask(self, *_: object) -> None:
+        """The signals' handler. Asked again, it disturbs nothing that is being stopped."""
+        again = self.asked.is_set()
+        self.asked.set()
+        if self._cutting and not again:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def cuts_short(self) -> Iterator[None]:
+        """Within, KeyboardInterrupt is raised where it is asked for, or was before."""
+        self._cutting = True
+        try:
+            if self.asked.is_set():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._cutting = False
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from embedded.ports import free_port
+from numberline.up import Ending
 from tests.processes import wait_until
 
 
@@ -169,6 +170,34 @@ def test_a_lost_broker_is_told_and_mended(up: Up, start: Callable[..., Up]) -> N
     assert verified.stdout.splitlines()[-1] == "they agree", verified.stdout
     assert verified.stdout.startswith("3,000 numbers in the ledger, 3,000 in PostgreSQL")
     again.stop()
+
+
+def test_it_ends_when_told_to_whatever_it_is_at(start: Callable[..., Up]) -> None:
+    """While it makes the tables, and while a demonstration waits for a worker that there is not."""
+    beginning = start("--workers", "0")
+    beginning.wait_for("PostgreSQL")
+    beginning.process.send_signal(signal.SIGINT)
+    assert beginning.process.wait(60) == 0
+    assert "prefix data" not in beginning.said()
+    assert beginning.processes() == []
+
+    waiting = start("--workers", "0", "--demo")
+    waiting.wait_for("Submitted 10,000 numbers")
+    waiting.process.send_signal(signal.SIGTERM)
+    assert waiting.process.wait(60) == 0
+    assert "numberline is up" not in waiting.said()
+    assert waiting.said().endswith("stopped\n")
+    assert waiting.processes() == []
+
+
+def test_told_again_it_disturbs_nothing_that_is_being_stopped() -> None:
+    """The first time cuts short what is at work, the second time nothing."""
+    ending = Ending()
+    with pytest.raises(KeyboardInterrupt), ending.cuts_short():
+        ending.ask()
+    ending.ask()
+    with pytest.raises(KeyboardInterrupt), ending.cuts_short():
+        raise AssertionError("it was asked to end before")
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
