@@ -42,7 +42,7 @@ def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
         signal.signal(number, ending.ask)
     state = settings.state_dir.absolute()
     try:
-        with contextlib.ExitStack() as stack:
+        with _own_files(state), contextlib.ExitStack() as stack:
             with ending.cuts_short():
                 state.mkdir(parents=True, exist_ok=True)
                 kafka, postgres = stack.enter_context(_servers(state))
@@ -92,6 +92,20 @@ class Ending:
             yield
         finally:
             self._cutting = False
+
+
+@contextlib.contextmanager
+def _own_files(state: Path) -> Iterator[None]:
+    """Within, a file or directory that cannot be read or written is told in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        remedy = "Mend that, and start again."
+        if Path(os.fsdecode(error.filename)).is_relative_to(state):
+            remedy = f"All in it must be yours to read and write; {variable('state_dir')} names another directory."
+        raise RefusedToStart(f"{error.filename}: {error.strerror or error}", remedy) from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from embedded.ports import free_port
-from numberline.up import Ending
+from numberline.up import Ending, run_up
+from pipeline.errors import RefusedToStart
+from pipeline.settings import load_settings
 from tests.processes import wait_until
 
 
@@ -198,6 +200,17 @@ def test_told_again_it_disturbs_nothing_that_is_being_stopped() -> None:
     ending.ask()
     with pytest.raises(KeyboardInterrupt), ending.cuts_short():
         raise AssertionError("it was asked to end before")
+
+
+@pytest.mark.parametrize("place", ["file/state", "file"])
+def test_a_state_directory_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, place: str) -> None:
+    """Which, why, and the variable that names another."""
+    (tmp_path / "file").write_text("")
+    state = tmp_path / place
+    with pytest.raises(RefusedToStart) as refused:
+        run_up(load_settings(state_dir=state), 1, None)
+    assert str(refused.value).startswith(f"{state}: ")
+    assert "NUMBERLINE_STATE_DIR names another" in str(refused.value)
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
