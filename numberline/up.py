@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from embedded import EmbeddedError, Kafka, Postgres
@@ -265,7 +266,8 @@ def _all_ready(services: list[Service], settings: Settings, ended: threading.Eve
 def _say_where(settings: Settings, env_file: Path, state: Path, services: list[Service]) -> None:
     metrics = ", ".join(f"{service.process.name} {service.metrics_url}" for service in services)
     token = sign(TokenRules.of(settings), "demo", time.time(), TOKEN_SECONDS)
-    executable = "python -m numberline" if sys.argv[0].endswith("__main__.py") else _short(Path(sys.argv[0]))
+    program = Path(sys.argv[0])
+    executable = "python -m numberline" if program.name == "__main__.py" else shlex.quote(_short(program))
     console.print(
         f"""
 [bold]numberline is up[/]
@@ -275,15 +277,15 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}
   metrics      {metrics}
-  logs         {state / "logs"}
+  logs         {escape(str(state / "logs"))}
   token        {token}
                (user demo, good for 12 hours)
 
 In another terminal:
-  source {_short(env_file)}
-  {executable} generate --area-code 415 --quantity 1000 --out numbers.csv
+  source {escape(shlex.quote(_short(env_file)))}
+  {escape(executable)} generate --area-code 415 --quantity 1000 --out numbers.csv
 
-Ctrl-C stops everything; the data stays in {state}.
+Ctrl-C stops everything; the data stays in {escape(str(state))}.
 """,
         soft_wrap=True,
     )

@@ -2,16 +2,20 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from embedded.ports import free_port
+from numberline import up as up_module
 from numberline.up import Ending, run_up
 from pipeline.errors import RefusedToStart
 from pipeline.settings import load_settings
@@ -211,6 +215,20 @@ def test_a_state_directory_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, 
         run_up(load_settings(state_dir=state), 1, None)
     assert str(refused.value).startswith(f"{state}: ")
     assert "NUMBERLINE_STATE_DIR names another" in str(refused.value)
+
+
+def test_what_is_to_be_typed_is_quoted_and_no_directory_is_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state directory may have spaces and brackets."""
+    screen, state = Console(file=StringIO(), width=200), tmp_path / "my [bold] state [/x]"
+    monkeypatch.setattr(up_module, "console", screen)
+    settings = load_settings(auth_secret="s" * 32)
+    up_module._say_where(settings, state / "env", state, [])
+    assert isinstance(screen.file, StringIO)
+    said = screen.file.getvalue()
+    assert f"  source {shlex.quote(str(state / 'env'))}\n" in said
+    assert f"the data stays in {state}.\n" in said
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
