@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from rich.console import Console
@@ -229,6 +231,27 @@ def test_what_is_to_be_typed_is_quoted_and_no_directory_is_markup(
     said = screen.file.getvalue()
     assert f"  source {shlex.quote(str(state / 'env'))}\n" in said
     assert f"the data stays in {state}.\n" in said
+
+
+def test_the_processes_are_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the environment names would be asked for an address of its own machine."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert up_module._get(f"http://127.0.0.1:{server.server_port}/readyz") == "ready"
+        server.shutdown()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Says that it is ready."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked for."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ready")
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
