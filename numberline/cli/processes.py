@@ -22,7 +22,13 @@ Examples:
 """
 )
 @click.option("--demo", is_flag=True, help="Submit one generation as user demo, and show its way.")
-@click.option("--quantity", default=10_000, show_default=True, help="Numbers that --demo asks for.")
+@click.option(
+    "--quantity",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Numbers that --demo asks for.",
+)
 @click.option(
     "--workers",
     default=1,

@@ -14,10 +14,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from embedded.ports import free_port
 from numberline import up as up_module
+from numberline.cli import cli
 from numberline.up import Ending, run_up
 from pipeline.errors import RefusedToStart
 from pipeline.settings import load_settings
@@ -252,6 +254,14 @@ class Answering(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"ready")
+
+
+def test_a_demonstration_that_no_request_can_ask_for_is_refused_at_once() -> None:
+    """And not with a stack trace after everything has started."""
+    for quantity in ("0", "1000001"):
+        result = CliRunner().invoke(cli, ["up", "--demo", "--quantity", quantity])
+        assert result.exit_code == 2
+        assert "1<=x<=1000000" in result.output
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:
