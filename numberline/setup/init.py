@@ -17,7 +17,8 @@ def init(settings: Settings, say: Callable[[str], None]) -> None:
     Raises SettingsInvalid, NotReachable, RefusedToStart.
     """
     url = settings.database_url.get_secret_value()
-    with connected(settings):  # says in a sentence what PostgreSQL answers, which Alembic does not
+    with connected(settings) as connection:  # says in a sentence what PostgreSQL answers, which Alembic does not
+        database.refuse_newer(connection)
         database.upgrade(url)
         event_schemas.register(url)
         partitions = database.remember_partitions(url, settings.partitions)

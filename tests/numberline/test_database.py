@@ -10,6 +10,7 @@ from numberline.database import database
 from numberline.errors import NotReachable
 from numberline.setup import database as tables
 from numberline.setup.init import init
+from numberline.setup.newest import newest_migration
 from pipeline.errors import RefusedToStart, SettingsInvalid
 from pipeline.settings import Settings
 
@@ -36,11 +37,22 @@ def test_a_role_that_may_not_is_named(url: str, postgres_server: Postgres) -> No
     refused = "PostgreSQL does not let reader do this: permission denied for "
     with pytest.raises(RefusedToStart, match=refused + "table quotas"), database(settings) as one:
         one.execute("SELECT * FROM quotas")
-    with pytest.raises(RefusedToStart, match=refused):
+    with pytest.raises(RefusedToStart, match=refused + "table alembic_version"):
         init(settings, print)
     empty = postgres_server.create_database("commands_empty").replace("postgres@", "reader@")
     with pytest.raises(RefusedToStart, match=refused + "schema public"):  # what Alembic raises is told as well
         init(Settings(database_url=empty), print)
+
+
+def test_tables_of_a_newer_numberline_are_left_alone(url: str) -> None:
+    """An `init` of an older one says whose they are, with a status that is not tried again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        try:
+            with pytest.raises(RefusedToStart, match="migration 9999, and this one knows " + newest_migration()):
+                init(Settings(database_url=url), print)
+        finally:
+            connection.execute("UPDATE alembic_version SET version_num = %s", (newest_migration(),))
 
 
 @pytest.mark.parametrize("command", ["tasks", "worker", "gateway", "init"])
