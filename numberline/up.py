@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from embedded import EmbeddedError, Kafka, Postgres
 from embedded.ports import free_port
 from embedded.postgres import find_programs
+from embedded.server import Server
 from numberline.demo import run_demo
 from numberline.processes import ManagedProcess
 from numberline.setup.init import init
@@ -60,7 +61,7 @@ def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
                 with ending.cuts_short():
                     run_demo(settings, demo_quantity, console)
             _say_where(settings, env_file, state, processes)
-            _watch(processes, ending.asked)
+            _watch((kafka, postgres), processes, ending)
     except KeyboardInterrupt:
         return
     except EmbeddedError as error:
@@ -296,8 +297,14 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _watch(services: list[Service], ended: threading.Event) -> None:
-    while not ended.wait(0.5):
+def _watch(servers: Sequence[Server], services: list[Service], ending: Ending) -> None:
+    """Start a server again that has ended, until told to end.  Raises RefusedToStart, EmbeddedError."""
+    while not ending.asked.wait(0.5):
+        for server in servers:
+            if not server.alive():
+                console.print(f"[yellow]{server.name} has ended, starts again[/] (see {escape(str(server.log))}.1)")
+                with ending.cuts_short():
+                    server.start()
         for service in services:
             if (words := service.process.refused()) is not None:
                 raise RefusedToStart(f"{service.process.name} refuses to start again:\n{words}", WITHOUT_WORKERS)

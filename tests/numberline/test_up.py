@@ -147,6 +147,12 @@ def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> 
     wait_until(lambda: up.processes("-m numberline worker") not in ([], [pid]), 20, "new worker")
     assert up.verified().returncode == 0
 
+    for name, part in (("kafka", "kafka.Kafka"), ("postgres", "bin/postgres -D")):
+        (pid,) = up.processes(part)
+        os.kill(pid, signal.SIGKILL)
+        up.wait_for(f"{name} has ended, starts again")
+    wait_until(lambda: up.verified().returncode == 0, 120, "a system that works again")
+
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0
     assert not (up.state / "env").exists()
