@@ -1,6 +1,7 @@
 """`numberline up`: the servers, the processes, and the supervisor that starts again what ends."""
 
 import contextlib
+import errno
 import functools
 import os
 import secrets
@@ -102,12 +103,12 @@ def _own_files(state: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        remedy = "Mend that, and start again."
-        if Path(os.fsdecode(error.filename)).is_relative_to(state):
+        file, remedy = error.filename or state, "Mend that, and start again."  # of a full disk no file is told
+        if error.filename and Path(os.fsdecode(error.filename)).is_relative_to(state):
             remedy = f"All in it must be yours to read and write; {variable('state_dir')} names another directory."
-        raise RefusedToStart(f"{error.filename}: {error.strerror or error}", remedy) from error
+        raise RefusedToStart(f"{file}: {error.strerror or error}", remedy) from error
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """`numberline up`: the main job on a machine, and nothing left of it afterwards."""
 
+import errno
 import os
 import re
 import shlex
@@ -225,6 +226,14 @@ def test_a_state_directory_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, 
         run_up(load_settings(state_dir=state), 1, None)
     assert str(refused.value).startswith(f"{state}: ")
     assert "NUMBERLINE_STATE_DIR names another" in str(refused.value)
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """Which of all files could not be written the system does not say; other errors keep their stack trace."""
+    with pytest.raises(RefusedToStart, match=f"^{tmp_path}: No space left"), up_module._own_files(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(ConnectionError), up_module._own_files(tmp_path):
+        raise ConnectionError
 
 
 def test_what_is_to_be_typed_is_quoted_and_no_directory_is_markup(
