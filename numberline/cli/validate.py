@@ -22,7 +22,7 @@ from pipeline.settings import load_settings
 from pipeline.suppress import SuppressedNumbers
 from pipeline.verdicts import REASONS
 
-errors = Console(stderr=True)
+errors = Console(stderr=True, markup=False)  # a bracket in a file's name is none
 
 
 @click.command(
@@ -118,7 +118,7 @@ def _judge_file(
 def _judged(
     source: Source, column: str | None, kind: Kind | None, out: str | None, shipped: bool, user: str | None
 ) -> tuple[Counter[str], float]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         shown = bar.add_task("prefix data", total=None)
         if shipped:
