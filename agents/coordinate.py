@@ -71,7 +71,7 @@ class Coordinate:
         await self._send(decision, beside)
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
-            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task))
         if decision.after is not None:
             task = decision.after
             if task.ended:
@@ -79,7 +79,7 @@ class Coordinate:
                 self._count_end(task, record)
                 return await self._write_end(record, prefix, key, event, task, decision)
             fact = fact_of(event, record.timestamp, decision.sent_before)
-            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task))
         if task.submitted is not None and not task.ended:
             known[prefix] = task
         elif task.ended:

@@ -99,3 +99,14 @@ async def test_users_without_a_quota_leave_no_such_facts() -> None:
     coordinating = Coordinating()
     await coordinating.take(SUBMITTED, stored(0), stored(1), stored(2))
     assert not [key for key in coordinating.table.rows if key.startswith(b"#")]
+
+
+async def test_a_task_of_before_the_quota_does_not_count_when_its_request_comes_again() -> None:
+    """Neither while it runs nor when it has ended: it would have counted as running for eight days."""
+    coordinating = Coordinating()
+    await coordinating.take(SUBMITTED)
+    for again in (FIRST, stored(0), stored(1), stored(2), FIRST):
+        await coordinating.take(again)
+        assert not [key for key in coordinating.table.rows if key.startswith(b"#")]
+    later = replace(SECOND, plan=replace(SECOND.plan, quantity=500))
+    assert "send 0" in await coordinating.take(later)
