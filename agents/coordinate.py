@@ -106,7 +106,7 @@ class Coordinate:
         if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
             event = self._judgeable(record, event, task)
         if isinstance(event, events.Submission) and task.submitted is None:
-            event = await self.loads.affordable(record, event)
+            event = await self.loads.affordable(record, event, task)
         if isinstance(event, events.TaskRefused):
             return event, self._letter(submitted, event)
         return replace(submitted, record=None), []

@@ -21,13 +21,13 @@ class Loads:
         self._delivery, self._table = delivery, table
         self.unions: Unions[str, Load] = Unions()
 
-    async def affordable(self, record: Record, submitted: events.Submission) -> events.TaskEvent:
-        """A task that is new, or its refusal."""
+    async def affordable(self, record: Record, submitted: events.Submission, task: Task) -> events.TaskEvent:
+        """A task that is new, or its refusal. task: what is known of it, which is refusals."""
         if submitted.quota is None:
             return submitted
         load = await self._load(record, submitted.user_id)
         with pure():
-            return quota.over_quota(submitted, load, record.timestamp) or submitted
+            return quota.over_quota(submitted, load, record.timestamp, task.refusals) or submitted
 
     async def _load(self, record: Record, user_id: str) -> Load:
         """Read anew each day, for what has expired by then goes, in memory as in the table."""
