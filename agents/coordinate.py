@@ -11,7 +11,15 @@ from agents.records import Outgoing, Record, audit_message, batch_headers
 from agents.unions import Unions
 from pipeline import audit
 from pipeline.compact import let_go_in_order
-from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
+from pipeline.coordinate import (
+    Decision,
+    decide,
+    fact_name,
+    fact_of,
+    redrive,
+    refusal_named,
+    refused_while_running,
+)
 from pipeline.metrics import WorkerMetrics, size_of
 from pipeline.task import Task
 from pipeline.validation import batch_key, without_numbers
@@ -186,9 +194,18 @@ def ending_of(fact: bytes | None) -> events.TaskProgress | None:
 
 
 def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
-    """A task out of its facts in the table, in any order."""
-    task = Task()
-    for _, value in facts:
+    """A task out of its facts in the table, in any order.
+
+    Of refusals there may be very many, for each other body leaves one; their names say all.
+    """
+    refusals, rest = set(), []
+    for key, value in facts:
+        if (refused := refusal_named(key.split(b"|", 2)[2].decode())) is not None:
+            refusals.add(refused)
+        else:
+            rest.append(value)
+    task = Task().with_refusals(refusals)
+    for value in rest:
         fact = codec.decode(value)
         assert isinstance(fact, events.Fact)
         event = codec.decode(fact.event)
