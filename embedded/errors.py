@@ -5,7 +5,7 @@ EmbeddedError
 ├── PortTakenError            the port cannot be listened on
 ├── ProgramMissingError       no Java, or no PostgreSQL, on this machine
 ├── NoAccountError            PostgreSQL would have to run as root, which it refuses
-├── NoHomeError              there is no place for the broker's jars
+├── NoHomeError               there is no place for the broker's jars
 ├── RegistryUnreachableError  the broker's jars cannot be downloaded
 ├── JarRefusedError           a downloaded jar is not the one that kafka.lock names
 └── StartFailedError          the server ended, or was not ready in time
