@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.text import Text
 
 from embedded import EmbeddedError, Kafka, Postgres
 from embedded.ports import free_port
@@ -271,27 +272,25 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
     token = sign(TokenRules.of(settings), "demo", time.time(), TOKEN_SECONDS)
     program = Path(sys.argv[0])
     executable = "python -m numberline" if program.name == "__main__.py" else shlex.quote(_short(program))
-    console.print(
-        f"""
-[bold]numberline is up[/]
+    values = f"""
   page         http://{in_url(settings.host)}:{settings.http_port}/ (sign in by the token below)
   HTTP API     http://{in_url(settings.host)}:{settings.http_port}/api/tasks/, described at /docs
   WebSocket    ws://{in_url(settings.host)}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}
   metrics      {metrics}
-  logs         {escape(str(state / "logs"))}
+  logs         {state / "logs"}
   token        {token}
                (user demo, good for 12 hours)
 
 In another terminal:
-  source {escape(shlex.quote(_short(env_file)))}
-  {escape(executable)} generate --area-code 415 --quantity 1000 --out numbers.csv
+  source {shlex.quote(_short(env_file))}
+  {executable} generate --area-code 415 --quantity 1000 --out numbers.csv
 
-Ctrl-C stops everything; the data stays in {escape(str(state))}.
-""",
-        soft_wrap=True,
-    )
+Ctrl-C stops everything; the data stays in {state}.
+"""
+    # no markup: directories and IPv6 addresses have brackets of their own
+    console.print(Text.assemble("\n", ("numberline is up", "bold"), values), soft_wrap=True)
 
 
 def _short(path: Path) -> str:

@@ -239,15 +239,16 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_what_is_to_be_typed_is_quoted_and_no_directory_is_markup(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A state directory may have spaces and brackets."""
+    """A state directory may have spaces and brackets; an IPv6 address has brackets in each URL."""
     screen, state = Console(file=StringIO(), width=200), tmp_path / "my [bold] state [/x]"
     monkeypatch.setattr(up_module, "console", screen)
-    settings = load_settings(auth_secret="s" * 32)
+    settings = load_settings(auth_secret="s" * 32, host="fd00:a::7", http_port=6160)
     up_module._say_where(settings, state / "env", state, [])
     assert isinstance(screen.file, StringIO)
     said = screen.file.getvalue()
     assert f"  source {shlex.quote(str(state / 'env'))}\n" in said
     assert f"the data stays in {state}.\n" in said
+    assert "  page         http://[fd00:a::7]:6160/ (" in said
 
 
 def test_the_processes_are_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
