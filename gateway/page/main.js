@@ -101,9 +101,9 @@ async function refresh(taskId) {
   here.wanted.delete(taskId);
 }
 
-/** The state of a task that was sent just now: that it cannot be read yet is no reason to send it again. */
+/** The state of a task that a page sent just now: that it cannot be read yet is no reason to send it again. */
 async function bring(taskId) {
-  const here = page;
+  const here = this; // as it was sent: nobody, or somebody else, may be signed in by now
   try {
     here.tasks.put(await here.api.get(`/api/tasks/${taskId}/`));
   } catch {

@@ -110,6 +110,21 @@ def test_a_task_that_is_sent_and_cannot_be_read_yet_is_no_refusal(stub: Stub) ->
     expect(stub.page.locator("form > .problem")).to_have_count(0)
 
 
+def test_a_task_whose_user_signs_out_as_it_is_sent_is_nobodys(stub: Stub) -> None:
+    """The answer comes to a page that is left: it asks as the user that it had, and then no more."""
+    held: list[Route] = []
+    stub.answers["POST", "/api/generate-numbers-enhanced/"] = held.append
+    stub.answers["GET", f"/api/tasks/{TASK}/"] = says(503, {"detail": "PostgreSQL did not answer"})
+    stub.open()
+    stub.page.get_by_role("button", name="Generate").click()
+    stub.until(lambda: held)
+    stub.page.get_by_role("button", name="Sign out").click()
+    held[0].fulfill(status=202, json={"task_id": TASK, "status": "running"})
+    expect(stub.page.locator(".announcer")).to_have_text("submitted")
+    assert len(stub.calls("GET", f"/api/tasks/{TASK}/")) == 1
+    expect(stub.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_a_list_that_is_sent_twice_at_once_is_one_task(stub: Stub) -> None:
     """A double click."""
     path, button = "/api/bulk-validate/", stub.page.get_by_role("button", name="Validate")
