@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from numberline.cli.screen import plain
 from numberline.database import Connection, database
 from numberline.rows import FORMATS, write_rows
 from pipeline.settings import Settings
 from pipeline.views import EXPORTED
 
-errors = Console(stderr=True, markup=False)  # a bracket in a file's name is none
+errors = plain(stderr=True)
 
 
 def format_of(out: str, given: str | None, formats: Sequence[str] = FORMATS) -> str:
@@ -36,7 +36,7 @@ def opened(out: str) -> AbstractContextManager[TextIO]:
 
 def say_written(count: int, what: str, out: str) -> None:
     """On standard error, how many of what went where."""
-    errors.print(f"{count:,} {what} written to {'standard output' if out == '-' else out}")
+    errors.print(f"{count:,} {what} written to {'standard output' if out == '-' else out}", soft_wrap=True)
 
 
 def write_rows_to(

@@ -127,7 +127,7 @@ def test_brackets_in_a_files_name_are_no_markup(tmp_path: Path) -> None:
     (directory / "list.txt").write_text("+14155550123\n")
     result = validate(str(directory / "list.txt"))
     assert result.exit_code == 0, (result.output, result.exception)
-    assert f"written to {directory / 'list.validated.csv'}" in result.stderr.replace("\n", "")
+    assert f"written to {directory / 'list.validated.csv'}" in result.stderr
 
 
 @pytest.mark.parametrize(
