@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from embedded import Postgres
-from numberline.cli import cli
+from numberline.cli import cli, processes
 from numberline.database import database
 from numberline.errors import NotReachable
 from numberline.setup import database as tables
@@ -61,6 +61,8 @@ def test_an_address_that_libpq_cannot_read_names_its_variable(
     command: str, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And shows none of it: libpq quotes the password."""
+    monkeypatch.setattr("gc.disable", lambda: None)  # what a process does to itself would stay for all later tests
+    monkeypatch.setattr(processes, "set_up_logs", lambda *_: None)
     monkeypatch.setenv("NUMBERLINE_DATABASE_URL", wrong)
     error = CliRunner().invoke(cli, [command]).exception
     assert isinstance(error, SettingsInvalid)
