@@ -45,12 +45,13 @@ async def test_a_call_that_comes_in_time_is_answered_however_slow_its_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The limit is for the head, and not for what is answered after it."""
-    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 1)
+    monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 3)
     app = FastAPI()
+    seconds = iter((0.0, 3.5))
 
     @app.get("/")
     async def slow() -> str:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(next(seconds))
         return "slow"
 
     async with server.listening(Settings(http_port=0), app) as port, asyncio.timeout(20):
