@@ -31,7 +31,10 @@ RUN groupadd --system --gid 10001 numberline \
  && useradd --system --uid 10001 --gid numberline --home-dir /var/lib/numberline --no-create-home numberline \
  && install --directory --owner numberline --group numberline --mode 0750 /var/lib/numberline
 COPY --from=build /opt/numberline /opt/numberline
+# OpenBLAS, of which numpy brings a copy and nothing here uses: else a thread for each processor of the machine, up to
+# 64, more than a container of compose may have
 ENV PATH=/opt/numberline/bin:$PATH \
+    OPENBLAS_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     NUMBERLINE_HOST=0.0.0.0 \

@@ -11,7 +11,15 @@ from agents.records import Outgoing, Record, audit_message, batch_headers
 from agents.unions import Unions
 from pipeline import audit
 from pipeline.compact import let_go_in_order
-from pipeline.coordinate import Decision, decide, fact_name, fact_of, redrive, refused_while_running
+from pipeline.coordinate import (
+    Decision,
+    decide,
+    fact_name,
+    fact_of,
+    redrive,
+    refusal_named,
+    refused_while_running,
+)
 from pipeline.metrics import WorkerMetrics, size_of
 from pipeline.task import Task
 from pipeline.validation import batch_key, without_numbers
@@ -71,7 +79,7 @@ class Coordinate:
         await self._send(decision, beside)
         key = prefix + fact_name(event).encode()
         if decision.repeated and (fact := self._table.get(key)) is not None:
-            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task))
         if decision.after is not None:
             task = decision.after
             if task.ended:
@@ -79,7 +87,7 @@ class Coordinate:
                 self._count_end(task, record)
                 return await self._write_end(record, prefix, key, event, task, decision)
             fact = fact_of(event, record.timestamp, decision.sent_before)
-            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task.started_at))
+            await self._delivery.written(self._table.put(key, fact), *self.loads.planned(event, task))
         if task.submitted is not None and not task.ended:
             known[prefix] = task
         elif task.ended:
@@ -106,7 +114,7 @@ class Coordinate:
         if isinstance(event, events.ValidationSubmitted) and event.plan.held_task and not task.has(event):
             event = self._judgeable(record, event, task)
         if isinstance(event, events.Submission) and task.submitted is None:
-            event = await self.loads.affordable(record, event)
+            event = await self.loads.affordable(record, event, task)
         if isinstance(event, events.TaskRefused):
             return event, self._letter(submitted, event)
         return replace(submitted, record=None), []
@@ -186,9 +194,18 @@ def ending_of(fact: bytes | None) -> events.TaskProgress | None:
 
 
 def load_task(facts: list[tuple[bytes, bytes]]) -> Task:
-    """A task out of its facts in the table, in any order."""
-    task = Task()
-    for _, value in facts:
+    """A task out of its facts in the table, in any order.
+
+    Of refusals there may be very many, for each other body leaves one; their names say all.
+    """
+    refusals, rest = set(), []
+    for key, value in facts:
+        if (refused := refusal_named(key.split(b"|", 2)[2].decode())) is not None:
+            refusals.add(refused)
+        else:
+            rest.append(value)
+    task = Task().with_refusals(refusals)
+    for value in rest:
         fact = codec.decode(value)
         assert isinstance(fact, events.Fact)
         event = codec.decode(fact.event)

@@ -21,13 +21,13 @@ class Loads:
         self._delivery, self._table = delivery, table
         self.unions: Unions[str, Load] = Unions()
 
-    async def affordable(self, record: Record, submitted: events.Submission) -> events.TaskEvent:
-        """A task that is new, or its refusal."""
+    async def affordable(self, record: Record, submitted: events.Submission, task: Task) -> events.TaskEvent:
+        """A task that is new, or its refusal. task: what is known of it, which is refusals."""
         if submitted.quota is None:
             return submitted
         load = await self._load(record, submitted.user_id)
         with pure():
-            return quota.over_quota(submitted, load, record.timestamp) or submitted
+            return quota.over_quota(submitted, load, record.timestamp, task.refusals) or submitted
 
     async def _load(self, record: Record, user_id: str) -> Load:
         """Read anew each day, for what has expired by then goes, in memory as in the table."""
@@ -40,14 +40,18 @@ class Loads:
             await remove_all(self._delivery, self._table, sorted(old))
         return load
 
-    def planned(self, event: events.TaskEvent, planned_at: int) -> list[Awaitable[Any]]:
-        """The fact that a task is planned, to be written after its plan: without the plan it must not count."""
-        if not isinstance(event, events.Submission) or event.quota is None:
+    def planned(self, event: events.TaskEvent, task: Task) -> list[Awaitable[Any]]:
+        """The fact that a task is planned, to be written after its plan: without the plan it must not count.
+
+        By the quota of its plan: the same request may come again with another one, or the first.
+        """
+        submitted = task.submitted
+        if not isinstance(event, events.Submission) or submitted is None or submitted.quota is None:
             return []
-        if (load := self.unions.current().get(event.user_id)) is not None:
-            load.add(event.task_id, planned_at, quota.asked(event))
-        key = quota.fact_key(event.user_id, planned_at, event.task_id)
-        return [self._table.put(key, str(quota.asked(event)).encode())]
+        if (load := self.unions.current().get(submitted.user_id)) is not None:
+            load.add(submitted.task_id, task.started_at, quota.asked(submitted))
+        key = quota.fact_key(submitted.user_id, task.started_at, submitted.task_id)
+        return [self._table.put(key, str(quota.asked(submitted)).encode())]
 
     def ended(self, task: Task) -> list[Awaitable[Any]]:
         """The fact that it has ended, to be written before its end: with the end its counts are gone."""

@@ -44,7 +44,7 @@ class Prefixes:
     async def of(self, area_code: str, version: int, partition: int) -> AreaCode:
         """The data of an area code in this version, waiting for one that is still to be loaded.
 
-        Raises BatchImpossible for a version older than all that the table has.
+        Raises BatchImpossible for a version older than all that the table has of it, or than any where it has none.
         """
         key = prefix_key(area_code, version)
         if (parsed := self._parsed.get(key)) is None:
@@ -62,6 +62,8 @@ class Prefixes:
         """The deadline begins anew while others are loaded: on a busy worker all of them may take long."""
         while True:
             taken = self._load.taken
+            if self._withdrawn(area_code, version, partition):
+                raise _gone(area_code, version)
             try:
                 return await self._delivery.within_deadline(
                     self._value(area_code, version, partition), f"prefix data of {area_code}, version {version}"
@@ -75,9 +77,20 @@ class Prefixes:
             rows = self._table.items_with_prefix(partition, f"{area_code}|".encode())
             versions = [int(key.partition(b"|")[2]) for key, _ in rows]
             if versions and version < min(versions):
-                raise BatchImpossible(
-                    "prefix_version_gone",
-                    f"version {version} of the prefix data of {area_code} is deleted; submit the request again",
-                )
+                raise _gone(area_code, version)
             await asyncio.sleep(POLL_SECONDS)
         return bytes(value)
+
+    def _withdrawn(self, area_code: str, version: int, partition: int) -> bool:
+        """Whether nothing of an area code is left, and nothing will come: its partition is at a newer version."""
+        if any(True for _ in self._table.items_with_prefix(partition, f"{area_code}|".encode())):
+            return False
+        others = (key.partition(b"|")[2] for key, _ in self._table.items_with_prefix(partition, b""))
+        return any(int(other) > version for other in others if other.isdigit())
+
+
+def _gone(area_code: str, version: int) -> BatchImpossible:
+    return BatchImpossible(
+        "prefix_version_gone",
+        f"version {version} of the prefix data of {area_code} is deleted; submit the request again",
+    )

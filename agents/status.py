@@ -1,6 +1,7 @@
 """The one port of a worker: `/metrics`, `/healthz` and `/readyz`, answered by a thread of their own."""
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
@@ -25,6 +26,10 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class _Quiet(WSGIRequestHandler):
     timeout = REQUEST_SECONDS
 
@@ -36,7 +41,8 @@ def serve_status(registry: CollectorRegistry, readiness: Readiness, settings: Se
     """Answer from now on, until the process ends; the port.  Raises RefusedToStart where it is taken."""
     port = DEFAULT_METRICS_PORT if settings.metrics_port is None else settings.metrics_port
     try:
-        server = make_server(settings.host, port, status_app(registry, readiness), _Server, _Quiet)
+        kind = _Server6 if ":" in settings.host else _Server
+        server = make_server(settings.host, port, status_app(registry, readiness), kind, _Quiet)
     except OSError as error:
         raise RefusedToStart(
             f"the metrics port {settings.host}:{port} cannot be used: {error.strerror}",

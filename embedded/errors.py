@@ -5,6 +5,7 @@ EmbeddedError
 ├── PortTakenError            the port cannot be listened on
 ├── ProgramMissingError       no Java, or no PostgreSQL, on this machine
 ├── NoAccountError            PostgreSQL would have to run as root, which it refuses
+├── NoHomeError               there is no place for the broker's jars
 ├── RegistryUnreachableError  the broker's jars cannot be downloaded
 ├── JarRefusedError           a downloaded jar is not the one that kafka.lock names
 └── StartFailedError          the server ended, or was not ready in time
@@ -51,6 +52,10 @@ class ProgramMissingError(EmbeddedError):
 
 class NoAccountError(EmbeddedError):
     """PostgreSQL refuses root, and there is no other account to run it under."""
+
+
+class NoHomeError(EmbeddedError):
+    """The broker's jars are kept in the user's home directory, and there is none."""
 
 
 class RegistryUnreachableError(EmbeddedError):

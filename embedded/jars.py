@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from embedded.errors import JarRefusedError, RegistryUnreachableError
+from embedded.errors import JarRefusedError, NoHomeError, RegistryUnreachableError
 
 LOCK = Path(__file__).with_name("kafka.lock")
 
@@ -57,15 +57,27 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
 
 
 def cache_directory() -> Path:
-    """Where this user's jars are kept."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where this user's jars are kept.  Raises `NoHomeError` where nothing says."""
+    if not (caches := os.environ.get("XDG_CACHE_HOME")):
+        if (home := _home()) is None:
+            raise NoHomeError("this user has no home directory, which keeps the broker's jars: set HOME to one")
+        caches = str(home / ".cache")
     return Path(caches) / "numberline" / "jars"
+
+
+def _home() -> Path | None:
+    """None as in a container whose user nobody made."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def fetch_jars(jars: Sequence[Jar], on_progress: Progress | None = None) -> list[Path]:
     """Files of `jars`, in their order, each with the SHA-256 that the lock says.
 
-    Blocks while missing ones are downloaded. Raises `RegistryUnreachableError`, `JarRefusedError`.
+    Blocks while missing ones are downloaded. Raises `RegistryUnreachableError`, `JarRefusedError`,
+    `NoHomeError`.
     """
     files = {jar: found for jar in jars if (found := _find(jar))}
     missing = [jar for jar in jars if jar not in files]
@@ -76,7 +88,8 @@ def fetch_jars(jars: Sequence[Jar], on_progress: Progress | None = None) -> list
 
 
 def _find(jar: Jar) -> Path | None:
-    for path in (cache_directory() / jar.name, Path.home() / ".m2/repository" / jar.path):
+    home = _home()
+    for path in (cache_directory() / jar.name, *([home / ".m2/repository" / jar.path] if home else [])):
         try:
             content = path.read_bytes()
         except OSError:

@@ -24,7 +24,7 @@ from gateway.lag import GroupLag
 from gateway.origins import Origins
 from gateway.server import GatewayServer, port_refused
 from pipeline.metrics import GatewayMetrics
-from pipeline.settings import Settings
+from pipeline.settings import Settings, in_url
 from pipeline.tracing import OFF, Tracing
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None, tracing: Trac
         services.gateway_port = gateway_port = await stack.enter_async_context(server.listening())
         http_port = await stack.enter_async_context(http_server.listening(settings, build_app(services, tracing)))
         origins.serve_page(http_port)
-        host = settings.host
+        host = in_url(settings.host)
         log.info("WebSocket gateway on ws://%s:%d, metrics on %d", host, gateway_port, metrics_port)
         log.info("HTTP API on http://%s:%d", host, http_port)
         if ready is not None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from pipeline.settings import Settings
+from pipeline.settings import Settings, in_url
 
 
 class Origins:
     """The gateway's own page, and those that the settings name."""
 
     def __init__(self, settings: Settings) -> None:
-        self._host = settings.host
+        self._host = in_url(settings.host)
         given = {one.strip().rstrip("/").lower() for one in settings.allowed_origins.split(",")} - {""}
         self._any = "*" in given
         self._allowed = given
@@ -20,7 +20,8 @@ class Origins:
 
     def serve_page(self, http_port: int) -> None:
         """The page is at this port of this machine."""
-        self._allowed |= {f"http://{host}:{http_port}".lower() for host in (self._host, "127.0.0.1", "localhost")}
+        hosts = (self._host, "127.0.0.1", "localhost", "[::1]")
+        self._allowed |= {f"http://{host}:{http_port}".lower() for host in hosts}
 
     def allow(self, origins: Iterable[str]) -> bool:
         """Whether a request with these Origin headers may come in: none, or one that is allowed."""

@@ -78,6 +78,8 @@ class GatewayProducer:
                     acks="all",
                     enable_idempotence=True,
                     request_timeout_ms=int(ACKNOWLEDGE_SECONDS * 1000),
+                    # a record is longer than its request, which may be as long as the library's own limit
+                    max_request_size=topics.REQUESTS.max_message_bytes,
                 )
                 try:
                     await producer.start()

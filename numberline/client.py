@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from numberline.errors import UP, NotReachable
 from numberline.kafka import kafka_producer
 from pipeline.errors import SettingsInvalid
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings, in_url, variable
 from pipeline.tokens import TokenRules, sign
 from pipeline.tracing import OFF, Tracing
 from schemas import topics
@@ -97,7 +97,7 @@ def signing_rules(settings: Settings) -> TokenRules:
 
 def gateway_url(settings: Settings, user_id: str) -> str:
     """Where a user's tasks are heard of."""
-    return f"ws://{settings.host}:{settings.gateway_port}/ws/tasks/{user_id}/"
+    return f"ws://{in_url(settings.host)}:{settings.gateway_port}/ws/tasks/{user_id}/"
 
 
 async def submit(settings: Settings, producer: AIOKafkaProducer, request: Request, tracing: Tracing = OFF) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from numberline.errors import UP, NotReachable
 from pipeline.kafka_security import security_options
@@ -18,6 +18,9 @@ def broker_reached(settings: Settings) -> Iterator[None]:
     """Within, an error of Kafka is raised as NotReachable."""
     try:
         yield
+    except UnknownTopicOrPartitionError:
+        what = f"a topic of {settings.namespace} ({variable('namespace')})"
+        raise NotReachable(what, "it is not there", "Run `numberline init`.") from None
     except KafkaError as error:
         servers = settings.kafka_bootstrap_servers
         remedy = UP.format(variable("kafka_bootstrap_servers"))
@@ -26,7 +29,7 @@ def broker_reached(settings: Settings) -> Iterator[None]:
 
 @asynccontextmanager
 async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that loses and repeats nothing.  Raises NotReachable."""
+    """A producer that loses and repeats nothing.  Raises NotReachable, also for what is sent within."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         **security_options(settings),
@@ -38,7 +41,7 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     try:
         with broker_reached(settings):
             await producer.start()
-        yield producer
+            yield producer
     finally:
         await producer.stop()
 

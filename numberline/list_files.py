@@ -111,18 +111,30 @@ def _target(out: str | None) -> Iterator[Callable[[str], object]]:
         cast(io.TextIOWrapper, sys.stdout).reconfigure(encoding="utf-8", errors="surrogateescape", newline="")
         yield sys.stdout.write
         sys.stdout.flush()
+    elif (path := Path(out)).exists() and not path.is_file():
+        # a device or a pipe: written to as it is, for a file in its place would be the end of it
+        with _written(path), _text_file(path) as file:
+            yield file.write
     else:
-        path, part = Path(out), Path(f"{out}.part")
+        part = Path(f"{out}.part")
         try:
-            with _text_file(part) as file:
-                yield file.write
-            part.replace(path)
+            with _written(path):
+                with _text_file(part) as file:
+                    yield file.write
+                part.replace(path)
         finally:
             part.unlink(missing_ok=True)
 
 
-def _text_file(path: Path) -> TextIO:
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Within, an error of writing is raised as ListUnreadable."""
     try:
-        return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        yield
     except OSError as error:
-        raise ListUnreadable(str(path), f"it cannot be written: {error.strerror}") from None
+        raise ListUnreadable(str(path), f"it cannot be written: {error.strerror or error}") from None
+
+
+def _text_file(path: Path) -> TextIO:
+    with _written(path):
+        return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.markup import escape
+
 from embedded.account import own_account
 from embedded.lock import DirectoryLock
 from embedded.process import GuardedProcess
@@ -119,7 +121,17 @@ class ManagedProcess:
                 return
             if time.monotonic() - started > HEALTHY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            self._say(f"[yellow]{self.name} ended with {status}, starts again in {pause:.2g} s[/] (see {self.log})")
-            if self._stopping.wait(pause) or not self._begin():
-                return
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            what = f"ended with {status}"
+            while what:
+                self._say(
+                    f"[yellow]{self.name} {what}, starts again in {pause:.2g} s[/] (see {escape(str(self.log))})"
+                )
+                if self._stopping.wait(pause):
+                    return
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                try:
+                    if not self._begin():
+                        return
+                    what = ""
+                except OSError as error:  # no memory or no file left for another process, perhaps only just now
+                    what = f"could not be started: {escape(str(error))}"

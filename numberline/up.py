@@ -1,6 +1,7 @@
 """`numberline up`: the servers, the processes, and the supervisor that starts again what ends."""
 
 import contextlib
+import errno
 import functools
 import os
 import secrets
@@ -11,21 +12,24 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.text import Text
 
 from embedded import EmbeddedError, Kafka, Postgres
 from embedded.ports import free_port
 from embedded.postgres import find_programs
+from embedded.server import Server
 from numberline.demo import run_demo
 from numberline.processes import ManagedProcess
 from numberline.setup.init import init
 from pipeline.errors import NumberlineError, RefusedToStart
-from pipeline.settings import Settings, load_settings, variable
+from pipeline.settings import Settings, in_url, load_settings, variable
 from pipeline.tokens import TokenRules, sign
 
 console = Console(stderr=True, highlight=False)
@@ -37,30 +41,75 @@ WITHOUT_WORKERS = "For a command that mends it, `numberline up --workers 0` star
 
 def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
     """Start everything and wait for Ctrl-C or SIGTERM.  Raises RefusedToStart, NumberlineError."""
-    ended = threading.Event()
+    ending = Ending()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, ending.ask)
     state = settings.state_dir.absolute()
-    state.mkdir(parents=True, exist_ok=True)
     try:
-        with _servers(state) as (kafka, postgres):
-            environment = _environment(settings, state, kafka, postgres)
-            os.environ.update(environment)
-            settings = load_settings()
-            with _step("tables, topics and prefix data"):
-                init(settings, lambda text: None)
-            with _processes(settings, workers, state / "logs") as processes:
-                if not _all_ready(processes, settings, ended):
-                    return
-                with _env_file(state / "env", environment) as env_file:
-                    if demo_quantity and not ended.is_set():
-                        run_demo(settings, demo_quantity, console)
-                    _say_where(settings, env_file, state, processes)
-                    _watch(processes, ended)
+        with _own_files(state), contextlib.ExitStack() as stack:
+            with ending.cuts_short():
+                state.mkdir(parents=True, exist_ok=True)
+                kafka, postgres = stack.enter_context(_servers(state))
+                environment = _environment(settings, state, kafka, postgres)
+                os.environ.update(environment)
+                settings = load_settings()
+                with _step("tables, topics and prefix data"):
+                    init(settings, lambda text: None)
+            processes = stack.enter_context(_processes(settings, workers, state / "logs"))
+            if not _all_ready(processes, settings, ending.asked):
+                return
+            env_file = stack.enter_context(_env_file(state / "env", environment))
+            if demo_quantity:
+                with ending.cuts_short():
+                    run_demo(settings, demo_quantity, console)
+            _say_where(settings, env_file, state, processes)
+            _watch((kafka, postgres), processes, ending)
+    except KeyboardInterrupt:
+        return
     except EmbeddedError as error:
         raise NumberlineError(str(error)) from error
     finally:
         console.print("stopped")
+
+
+class Ending:
+    """What Ctrl-C and SIGTERM ask for: whoever waits looks at `asked`, and what may take long is cut short."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._cutting = False
+
+    def ask(self, *_: object) -> None:
+        """The signals' handler. Asked again, it disturbs nothing that is being stopped."""
+        again = self.asked.is_set()
+        self.asked.set()
+        if self._cutting and not again:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def cuts_short(self) -> Iterator[None]:
+        """Within, KeyboardInterrupt is raised where it is asked for, or was before."""
+        self._cutting = True
+        try:
+            if self.asked.is_set():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._cutting = False
+
+
+@contextlib.contextmanager
+def _own_files(state: Path) -> Iterator[None]:
+    """Within, a file or directory that cannot be read or written is told in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        file, remedy = error.filename or state, "Mend that, and start again."  # of a full disk no file is told
+        if error.filename and Path(os.fsdecode(error.filename)).is_relative_to(state):
+            remedy = f"All in it must be yours to read and write; {variable('state_dir')} names another directory."
+        raise RefusedToStart(f"{file}: {error.strerror or error}", remedy) from error
 
 
 @contextlib.contextmanager
@@ -155,13 +204,13 @@ def _processes(settings: Settings, workers: int, logs: Path) -> Iterator[list[Se
     for number, port in enumerate([first_port, *more_ports][:workers], 1):
         name = f"worker-{number}"
         own = {variable("worker_id"): name, variable("metrics_port"): str(port)}
-        url = f"http://{settings.host}:{port}/metrics"
+        url = f"http://{in_url(settings.host)}:{port}/metrics"
         process = ManagedProcess(name, "worker", own, logs / f"{name}.log", console.print)
         services.append(Service(process, url, functools.partial(_worker_ready, url)))
-    ready_url = f"http://{settings.host}:{settings.gateway_port}/readyz"
+    ready_url = f"http://{in_url(settings.host)}:{settings.gateway_port}/readyz"
     own = {variable("metrics_port"): str(gateway_port)}
     gateway = ManagedProcess("gateway", "gateway", own, logs / "gateway.log", console.print)
-    gateway_metrics = f"http://{settings.host}:{gateway_port}/metrics"
+    gateway_metrics = f"http://{in_url(settings.host)}:{gateway_port}/metrics"
     services.append(Service(gateway, gateway_metrics, lambda: bool(_get(ready_url))))
     try:
         for service in services:
@@ -189,7 +238,8 @@ def _worker_ready(metrics_url: str) -> bool:
 def _get(url: str) -> str:
     """The body of a 200, else nothing."""
     try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
+        # no proxy: it would ask its own machine
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=1) as answer:
             return str(answer.read().decode())
     except (urllib.error.URLError, OSError, ValueError):
         return ""
@@ -220,13 +270,12 @@ def _all_ready(services: list[Service], settings: Settings, ended: threading.Eve
 def _say_where(settings: Settings, env_file: Path, state: Path, services: list[Service]) -> None:
     metrics = ", ".join(f"{service.process.name} {service.metrics_url}" for service in services)
     token = sign(TokenRules.of(settings), "demo", time.time(), TOKEN_SECONDS)
-    executable = "python -m numberline" if sys.argv[0].endswith("__main__.py") else _short(Path(sys.argv[0]))
-    console.print(
-        f"""
-[bold]numberline is up[/]
-  page         http://{settings.host}:{settings.http_port}/ (sign in by the token below)
-  HTTP API     http://{settings.host}:{settings.http_port}/api/tasks/, described at /docs
-  WebSocket    ws://{settings.host}:{settings.gateway_port}/ws/tasks/demo/
+    program = Path(sys.argv[0])
+    executable = "python -m numberline" if program.name == "__main__.py" else shlex.quote(_short(program))
+    values = f"""
+  page         http://{in_url(settings.host)}:{settings.http_port}/ (sign in by the token below)
+  HTTP API     http://{in_url(settings.host)}:{settings.http_port}/api/tasks/, described at /docs
+  WebSocket    ws://{in_url(settings.host)}:{settings.gateway_port}/ws/tasks/demo/
   Kafka        {settings.kafka_bootstrap_servers}, topic {settings.namespace}.requests
   PostgreSQL   {settings.database_url.get_secret_value()}
   metrics      {metrics}
@@ -235,21 +284,27 @@ def _say_where(settings: Settings, env_file: Path, state: Path, services: list[S
                (user demo, good for 12 hours)
 
 In another terminal:
-  source {_short(env_file)}
+  source {shlex.quote(_short(env_file))}
   {executable} generate --area-code 415 --quantity 1000 --out numbers.csv
 
 Ctrl-C stops everything; the data stays in {state}.
-""",
-        soft_wrap=True,
-    )
+"""
+    # no markup: directories and IPv6 addresses have brackets of their own
+    console.print(Text.assemble("\n", ("numberline is up", "bold"), values), soft_wrap=True)
 
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _watch(services: list[Service], ended: threading.Event) -> None:
-    while not ended.wait(0.5):
+def _watch(servers: Sequence[Server], services: list[Service], ending: Ending) -> None:
+    """Start a server again that has ended, until told to end.  Raises RefusedToStart, EmbeddedError."""
+    while not ending.asked.wait(0.5):
+        for server in servers:
+            if not server.alive():
+                console.print(f"[yellow]{server.name} has ended, starts again[/] (see {escape(str(server.log))}.1)")
+                with ending.cuts_short():
+                    server.start()
         for service in services:
             if (words := service.process.refused()) is not None:
                 raise RefusedToStart(f"{service.process.name} refuses to start again:\n{words}", WITHOUT_WORKERS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pipeline import quota
+from pipeline.coordinate import REFUSED
 from pipeline.ledger import SUM
 from schemas import codec, topics
 from schemas.events import Compact, Fact, TaskForgotten
@@ -14,6 +15,7 @@ LEDGER_AGE = max(topic.retention for topic in (topics.BATCHES, topics.TASK_EVENT
 TASK_AGE = timedelta(days=45)
 FACTS_A_COMMAND = 128  # their partition waits while they are put together
 FEWEST_FACTS = 64  # fewer are read in no time
+REFUSALS_A_COMMAND = 1_000  # which has to fit into a message; a task may have any number of them
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,19 @@ def _time_of(value: bytes) -> int:
 
 
 def forgotten(tasks: Iterable[TaskFacts], before: int) -> Iterator[TaskForgotten]:
-    """Of tasks that came to an end before a moment (ms), or never began: all their facts are let go."""
+    """Of tasks that came to an end before a moment (ms), or never began: all their facts are let go.
+
+    Where one command cannot hold all, refusals go first, and what tells that it has ended by the last one.
+    """
     for task in tasks:
-        if not task.running and task.newest < before:
-            yield TaskForgotten(task.task_id, task.user_id, task.names)
+        if task.running or task.newest >= before:
+            continue
+        refusals = [name for name in task.names if name.startswith(f"{REFUSED}|")]
+        slices = [refusals[at : at + REFUSALS_A_COMMAND] for at in range(0, len(refusals), REFUSALS_A_COMMAND)]
+        for names in slices[:-1]:
+            yield TaskForgotten(task.task_id, task.user_id, tuple(names))
+        rest = {*task.names}.difference(*slices[:-1])
+        yield TaskForgotten(task.task_id, task.user_id, tuple(sorted(rest)))
 
 
 def let_go_in_order(names: Iterable[str]) -> list[str]:

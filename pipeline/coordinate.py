@@ -26,6 +26,7 @@ from schemas.events import (
     ValidationSubmitted,
 )
 
+REFUSED = "refused"  # what the names of facts of refusals begin with
 REUSED = "this request_id was used with another body, and that task goes on: choose a new request_id"
 
 
@@ -56,11 +57,17 @@ def fact_name(event: TaskEvent) -> str:
         case TaskSubmitted() | ValidationSubmitted():
             return "plan"
         case TaskRefused():
-            return f"refused|{event.body_hash.hex()}"
+            return f"{REFUSED}|{event.body_hash.hex()}"
         case CancelRequested():
             return "cancel"
         case BatchStored() | BatchJudged() | BatchFailed():
             return f"batch|{event.batch:06d}"
+
+
+def refusal_named(name: str) -> bytes | None:
+    """What a refusal is known by, out of the name of its fact; None for the name of any other."""
+    kind, _, body_hash = name.partition("|")
+    return bytes.fromhex(body_hash) if kind == REFUSED else None
 
 
 def fact_of(event: TaskEvent, at: int, sent: int) -> bytes:

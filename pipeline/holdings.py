@@ -8,6 +8,10 @@ from pipeline import numbering
 from pipeline.suppress import Suppressions
 from schemas.events import Suppressed, Usage, UserUsage
 
+# of users' own lists in a message, which its topic takes up to 10 MiB of: each takes four bytes a block
+MOST_OWN_BYTES = 4 << 20
+_USER_BYTES = 16  # of a user beside the id and the blocks, at most
+
 Counts = npt.NDArray[np.uint16]  # numbers of each of the 8,000 thousands blocks
 
 # of the block that the fictional numbers lie in, nothing else is ever given out
@@ -60,7 +64,7 @@ class Holdings:
             blocks=_column(blocks),
             used=_column(self._used[blocks]),
             suppressed=_column(self._withheld[blocks]),
-            users=tuple(self._of_user(user_id) for user_id in sorted(self.suppressed.by_user)),
+            users=_with_room([self._of_user(user_id) for user_id in sorted(self.suppressed.by_user)]),
         )
 
     def _of_user(self, user_id: str) -> UserUsage:
@@ -68,6 +72,19 @@ class Holdings:
         counts = by_block(own)
         blocks = np.flatnonzero(counts)
         return UserUsage(user_id, _column(blocks), _column(counts[blocks]))
+
+
+def _with_room(users: list[UserUsage]) -> tuple[UserUsage, ...]:
+    """As many as a message has room for, those with the fewest blocks first. To others capacity tells of no own
+    list; they are not given its numbers all the same."""
+    sizes = {one.user_id: len(one.user_id) + len(one.blocks) + len(one.suppressed) + _USER_BYTES for one in users}
+    room, told = MOST_OWN_BYTES, set[str]()
+    for user_id in sorted(sizes, key=lambda user_id: (sizes[user_id], user_id)):
+        room -= sizes[user_id]
+        if room < 0:
+            break
+        told.add(user_id)
+    return tuple(one for one in users if one.user_id in told)
 
 
 def _column(values: npt.NDArray[np.integer]) -> bytes:

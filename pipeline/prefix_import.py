@@ -53,7 +53,7 @@ class _AreaClaims:
         empty = [_SAID_NOTHING] * numbering.BLOCKS
         self.holder = [array("i", empty) for _ in range(LEVELS)]
         self.line = [array("i", bytes(4 * numbering.BLOCKS)) for _ in range(LEVELS)]
-        self.file = [array("B", bytes(numbering.BLOCKS)) for _ in range(LEVELS)]
+        self.file = [array("H", bytes(2 * numbering.BLOCKS)) for _ in range(LEVELS)]
 
 
 @dataclass

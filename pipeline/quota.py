@@ -5,7 +5,7 @@ that it delivered. Only tasks planned under a quota are counted, so that users w
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from pipeline.refusals import refused
@@ -78,8 +78,12 @@ def delivered(task: Task) -> int:
     return task.delivered if isinstance(task.submitted, TaskSubmitted) else 0
 
 
-def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None:
-    """The refusal of a task that is too much, with the figures; None where it may begin. at: its record time."""
+def over_quota(submitted: Submission, load: Load, at: int, refusals: Collection[bytes] = ()) -> TaskRefused | None:
+    """The refusal of a task that is too much, with the figures; None where it may begin. at: its record time.
+
+    refusals: what refusals of this task are known by. What was refused once stays refused, for on a replay others
+    of the user's tasks may have ended.
+    """
     quota = submitted.quota
     if quota is None:
         return None
@@ -93,6 +97,9 @@ def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None
     if quota.tasks_at_once is not None and running >= quota.tasks_at_once:
         text = f"has {running} tasks running, and may have {quota.tasks_at_once}; ask again when one has ended"
         errors.append(FieldError("user_id", text))
+    known_by = refusal_hash(submitted)
+    if not errors and known_by in refusals:
+        errors.append(FieldError("quantity", "was more than the quota allowed when it was asked for"))
     if not errors:
         return None
     details = {
@@ -102,7 +109,7 @@ def over_quota(submitted: Submission, load: Load, at: int) -> TaskRefused | None
         "tasks_running": running,
         "requested": wanted,
     }
-    return refused(submitted, "quota_exceeded", *errors, body_hash=refusal_hash(submitted), details=details)
+    return refused(submitted, "quota_exceeded", *errors, body_hash=known_by, details=details)
 
 
 def refusal_hash(submitted: Submission) -> bytes:

@@ -235,6 +235,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
 
+def in_url(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()

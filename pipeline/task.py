@@ -6,7 +6,7 @@ so that a replay, a successor and a zombie agree on it: with k stored, the first
 numbered ones; then supplements, one at a time, while numbers are missing and an area code is not yet found short.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Literal, cast
@@ -56,7 +56,7 @@ class Task:
     facts: int = 0
     submitted: Submission | None = None
     started_at: int = 0
-    latest_at: int = 0  # the greatest record time of its facts, ms since the epoch
+    latest_at: int = 0  # the greatest record time of its facts but refusals, ms since the epoch
     refusals: frozenset[bytes] = frozenset()
     cancel_request: str | None = None  # request_id of the cancel in force
     batches: FrozenBitMap = field(default_factory=FrozenBitMap)  # stored, judged or failed
@@ -75,7 +75,7 @@ class Task:
             case TaskSubmitted() | ValidationSubmitted():
                 return replace(more, submitted=event, started_at=at)
             case TaskRefused():
-                return replace(more, refusals=self.refusals | {event.body_hash})
+                return self.with_refusals({event.body_hash})
             case CancelRequested():
                 reason = Closing(True, 0, "cancelled", "cancelled by its user", sent)
                 return replace(more, cancel_request=event.request_id, closing=self._closing(reason))
@@ -97,6 +97,10 @@ class Task:
                 reason = Closing(False, event.batch, event.code, event.message, sent)
                 batches = self.batches | FrozenBitMap([event.batch])
                 return replace(more, batches=batches, closing=self._closing(reason))
+
+    def with_refusals(self, body_hashes: Collection[bytes]) -> "Task":
+        """The facts of refusals: of each nothing counts but what it is known by."""
+        return replace(self, facts=self.facts + len(body_hashes), refusals=self.refusals.union(body_hashes))
 
     def with_end(self, status: str) -> "Task":
         """The fact that it has ended."""

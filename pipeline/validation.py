@@ -44,7 +44,8 @@ class Terms:
 
 
 def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -> ValidationPlan:
-    """The plan of a request. held: what its task_id or project_id names.  Raises RequestInvalid."""
+    """The plan of a request. held: what its task_id or project_id names, or the first of it where that is more than
+    MOST_HELD_BATCHES.  Raises RequestInvalid."""
     external = request.source == "external"
     if external and terms.lookups is None:
         rule = 'must be "internal": this installation has no lookup provider (NUMBERLINE_LOOKUP_PROVIDER)'
@@ -59,7 +60,7 @@ def plan_validation(request: ValidateRequest, terms: Terms, held: Held | None) -
         rule = f"you hold no numbers of this {name.removesuffix('_id')}"
         raise invalid(request, "nothing_held", FieldError(name, rule))
     elif len(held.batch_ids) > MOST_HELD_BATCHES:
-        rule = f"has {len(held.batch_ids)} batches, and at most {MOST_HELD_BATCHES} can be judged by one request"
+        rule = f"has more than {MOST_HELD_BATCHES} batches, which is the most that one request judges"
         raise invalid(request, "invalid_request", FieldError("project_id", f"{rule}: name its tasks one by one"))
     return ValidationPlan(
         quantity=len(request.numbers) + len(request.ids) + (0 if held is None else int(held.counts.sum())),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from fastapi import FastAPI
 from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway.listener import stop_accepting
 from gateway.server import port_refused
@@ -24,14 +24,23 @@ logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 class _Protocol(H11Protocol):
-    """A connection that must begin its first call in time: uvicorn's own limit begins after the first."""
+    """A connection that must begin its calls in time: uvicorn's own limit begins after the first, and ends with the
+    next byte, which may be the rest of a body that nobody read, or the only one of a head."""
+
+    _timed: RequestResponseCycle | None = None  # the call whose successor must begin in time
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(HEAD_SECONDS, self._close_unless_begun)
+        self.loop.call_later(HEAD_SECONDS, self._close_unless_begun, None)
 
-    def _close_unless_begun(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and self.cycle.response_complete and self._timed is not self.cycle:
+            self._timed = self.cycle
+            self.loop.call_later(KEEP_ALIVE_SECONDS, self._close_unless_begun, self.cycle)
+
+    def _close_unless_begun(self, before: RequestResponseCycle | None) -> None:
+        if self.cycle is before and not self.transport.is_closing():
             self.transport.close()
 
 

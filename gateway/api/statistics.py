@@ -1,5 +1,6 @@
 """GET of statistics: counts that the workers keep, so that no number is read."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -38,6 +39,8 @@ async def statistics(reading: Reading, services: Using, query: Annotated[Whose, 
         "unvalidated": unvalidated,
     }
     for attribute in ("state", "carrier", "line_type", "area_code"):
-        found = sorted(by.get(attribute, {}).items(), key=lambda one: (-one[1], one[0]))
-        counts[f"by_{attribute}"] = {value or UNKNOWN: count for value, count in found}
+        found = Counter[str]()
+        for value, count in by.get(attribute, {}).items():
+            found[value or UNKNOWN] += count  # imported data may call something so itself
+        counts[f"by_{attribute}"] = dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
     return JSONResponse(counts)

@@ -126,7 +126,8 @@ async def cancel(
     # one that no worker has come to yet is cancelled as well: its request is before this one in its partition
     if view is None and not services.submissions.sent(user, str(task_id)):
         raise not_found("task", "unknown_task")
-    if view is not None and view["status"] not in RUNNING:
+    # with a key it may be the very cancel that has ended it, whose answer was lost: the worker knows
+    if view is not None and view["status"] not in RUNNING and idempotency_key is None:
         raise Problem(409, "task_ended", f"the task is {view['status']} already")
     fields = {"task_id": str(task_id), "request_id": f"cancel-{uuid4().hex}"}
     if idempotency_key is not None:

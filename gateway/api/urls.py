@@ -3,6 +3,7 @@
 from fastapi import Request
 
 from gateway.api.services import ApiServices
+from pipeline.settings import in_url
 
 
 def http_url(request: Request, services: ApiServices) -> str:
@@ -22,5 +23,4 @@ def websocket_url(request: Request, services: ApiServices, user_id: str | None =
 
 
 def _host(request: Request) -> str:
-    host = request.base_url.hostname or "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+    return in_url(request.base_url.hostname or "127.0.0.1")

@@ -30,13 +30,16 @@ export function showProblem(form, problem) {
   const left = [];
   let first = null;
   for (const { field: name, message } of problem.errors ?? []) {
-    const control = form.elements[name] ?? form.elements[ALIASES[name]];
+    const found = form.elements.namedItem(name) ?? form.elements.namedItem(ALIASES[name]);
+    const group = found instanceof RadioNodeList; // boxes of one name: the rule is for all of them
+    const control = group ? found[0] : found;
     if (!control) {
       left.push(`${name}: ${message}`);
       continue;
     }
     const rule = h("span", { class: "rule", id: `rule-${control.name}` }, message);
-    control.after(rule);
+    if (group) control.closest("fieldset").append(rule);
+    else control.after(rule);
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-describedby", rule.id);
     first ??= control;

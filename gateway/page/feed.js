@@ -38,7 +38,9 @@ export class Feed extends EventTarget {
       this.watch();
     }
     this.heard = Date.now();
-    if (message.position) this.position = message.position;
+    // that of a new connection is newer than what was missed before it, which may not have been told yet
+    const first = message.type === "connection_established" && this.position;
+    if (message.position && !first) this.position = message.position;
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
 

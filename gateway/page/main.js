@@ -12,22 +12,43 @@ import { tasksView } from "./view-tasks.js";
 import { validateView } from "./view-validate.js";
 
 const STATES = { live: "live", connecting: "connecting", waiting: "cut off, trying again" };
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 15_000;
 const content = document.getElementById("content");
-let page = null; // {session, api, tasks, feed}, while somebody is signed in
+let page = null; // {session, api, tasks, feed, wanted, bring}, while somebody is signed in; wanted: see refresh
 let leave = () => {};
+let turns = 0; // of signing in
 
 async function begin(session) {
-  const { websocket_url: url } = await (await fetch("/page/settings.json")).json();
+  const turn = ++turns;
+  const url = await gatewayUrl();
+  if (turn !== turns) return; // signed in twice at once: one connection
   const api = new Api(session, signOut);
   const tasks = new Tasks();
   const feed = new Feed(url, session);
-  page = { session, api, tasks, feed };
+  page = { session, api, tasks, feed, wanted: new Map(), bring };
   feed.addEventListener("message", ({ detail }) => hear(detail));
   feed.addEventListener("state", ({ detail }) => showConnection(detail));
   feed.addEventListener("refused", ({ detail }) => signOut(`Sign in again: ${detail}.`));
   document.querySelector(".user").textContent = session.user;
   for (const part of document.querySelectorAll("header nav, header .who")) part.hidden = false;
   show();
+}
+
+/** Where the connection goes. Asked until it is told: while the gateway is away, nothing else says so. */
+async function gatewayUrl() {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    try {
+      const answer = await fetch("/page/settings.json");
+      if (answer.ok) return (await answer.json()).websocket_url;
+    } catch {
+      // as where it answers with an error
+    }
+    if (pause === FIRST_PAUSE) {
+      content.replaceChildren(h("p", { class: "problem", role: "alert" }, "The gateway cannot be reached; trying again."));
+    }
+    await new Promise((go) => setTimeout(go, pause * (0.5 + Math.random())));
+  }
 }
 
 function signOut(reason = "") {
@@ -49,19 +70,44 @@ function hear(message) {
 
 /** What was said while nobody listened is not kept any more: ask for the states instead. */
 async function catchUp() {
-  const { results } = await page.api.get("/api/tasks/?limit=100");
-  results.forEach((task) => page?.tasks.put(task));
-  for (const task of page?.tasks.all() ?? []) if (!hasEnded(task)) refresh(task.task_id);
+  const here = page;
+  for (const task of here.tasks.all()) if (!hasEnded(task)) refresh(task.task_id);
+  const { results } = await here.api.get("/api/tasks/?limit=100").catch(() => ({ results: [] })); // the rest shows later
+  results.forEach((task) => here.tasks.put(task));
 }
 
-/** The whole state of a task: a message has only what it is about. */
+/** The whole state of a task: a message has only what it is about. It is asked for until it has come, one call at a
+ * time, for an older answer must not take the place of a newer one. */
 async function refresh(taskId) {
+  const here = page; // somebody else may be signed in when the answer comes
+  const asking = here.wanted.has(taskId);
+  here.wanted.set(taskId, true);
+  if (asking) return;
+  for (let pause = FIRST_PAUSE; here === page && here.wanted.get(taskId); ) {
+    here.wanted.set(taskId, false);
+    try {
+      const task = await here.api.get(`/api/tasks/${taskId}/`);
+      if (hasEnded(task) || !here.tasks.ended(taskId)) {
+        here.tasks.replace(task);
+        continue;
+      } // else it is of a gateway that has not heard of the end yet
+    } catch (problem) {
+      if ([401, 403, 404].includes(problem.status)) break;
+    }
+    here.wanted.set(taskId, true);
+    await new Promise((go) => setTimeout(go, pause * (0.5 + Math.random())));
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  }
+  here.wanted.delete(taskId);
+}
+
+/** The state of a task that a page sent just now: that it cannot be read yet is no reason to send it again. */
+async function bring(taskId) {
+  const here = this; // as it was sent: nobody, or somebody else, may be signed in by now
   try {
-    const task = await page.api.get(`/api/tasks/${taskId}/`);
-    page?.tasks.byId.delete(taskId);
-    page?.tasks.put(task);
-  } catch (problem) {
-    if (problem.status !== 404) throw problem;
+    here.tasks.put(await here.api.get(`/api/tasks/${taskId}/`));
+  } catch {
+    if (here === page) refresh(taskId);
   }
 }
 

@@ -5,6 +5,9 @@ const SMOOTHING = 0.3;
 
 export const hasEnded = (task) => ENDED.includes(task.status);
 
+/** Whether nothing more can be heard of it: a refused request may follow corrected, as the same task. */
+const isOver = (task) => hasEnded(task) && task.current_step !== "refused";
+
 export class Tasks extends EventTarget {
   constructor() {
     super();
@@ -26,9 +29,15 @@ export class Tasks extends EventTarget {
   /** A state out of a list or an answer; one that is older than what was heard changes nothing. */
   put(task) {
     const known = this.byId.get(task.task_id);
-    if (known && (hasEnded(known) || known.processed_items > task.processed_items)) return;
+    if (known && (isOver(known) || known.processed_items > task.processed_items)) return;
     this.byId.set(task.task_id, { ...known, ...task });
     this.changed(task.task_id);
+  }
+
+  /** The whole state, in the place of what was known. */
+  replace(task) {
+    this.byId.delete(task.task_id);
+    this.put(task);
   }
 
   /** A message of the WebSocket. Of a task that is not known yet there is a state to be asked for: true. */
@@ -39,6 +48,7 @@ export class Tasks extends EventTarget {
     if (!message.type.startsWith("task_") || message.type === "task_started") return false;
     if (!known) return true;
     if (message.type === "task_progress") {
+      if (isOver(known)) return false; // told again from a position before its end, which the page knows already
       this.measure(known, message);
       const { status, progress, current_step, processed_items, estimated_completion } = message;
       Object.assign(known, { status, progress, current_step, processed_items, estimated_completion });

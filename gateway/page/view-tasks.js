@@ -142,7 +142,7 @@ function generateForm(page) {
       if (form.elements.auto_validate.checked) body.auto_validate = true;
       if (form.elements.partial.checked) body.on_shortfall = "partial";
       const { task_id: id, status } = await page.api.post("/api/generate-numbers-enhanced/", body);
-      if (status) page.tasks.put(await page.api.get(`/api/tasks/${id}/`)); // else the feed brings it, once a worker does
+      if (status) await page.bring(id); // else the feed brings it, once a worker does
       if (!page.tasks.ended(id)) announce("submitted"); // an end that was heard meanwhile is said already
     } catch (problem) {
       showProblem(form, problem);

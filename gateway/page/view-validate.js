@@ -65,6 +65,8 @@ export function validateView(root, page) {
 
   async function submit(event) {
     event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
     clearProblem(form);
     const numbers = numbersOf(text.value), ids = [];
     try {
@@ -76,12 +78,13 @@ export function validateView(root, page) {
         const card = h("section", { class: "card" }, h("h2", {}, `${number.format(part.length)} numbers `, state.status), ...state.parts);
         watched.set(id, { state, card, done: false });
         results.prepend(card);
-        if (status) page.tasks.put(await page.api.get(`/api/tasks/${id}/`)); // else the feed brings it, once a worker does
+        if (status) await page.bring(id); // else the feed brings it, once a worker does
       }
       if (!ids.every((id) => page.tasks.ended(id))) announce("submitted"); // ends that were heard are said already
     } catch (problem) {
       showProblem(form, problem);
     }
+    button.disabled = false;
   }
 
   return () => page.tasks.removeEventListener("change", changed);

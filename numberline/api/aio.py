@@ -93,6 +93,7 @@ class AsyncClient:
         lines, attempt = Lines(), 0
         while True:
             request = get("/api/numbers/export", after=lines.last, **parameters).request(self._http)
+            answer: httpx.Response | None = None
             try:
                 answer = await self._http.send(request, stream=True)
                 try:
@@ -104,9 +105,9 @@ class AsyncClient:
                 finally:
                     await answer.aclose()
                 return
-            except httpx.TransportError:
+            except (httpx.TransportError, ApiError) as error:
                 attempt += 1
-                seconds = pause(attempt, None)
+                seconds = pause(attempt, answer if isinstance(error, ApiError) else None)
                 if seconds is None:
                     raise
                 lines.cut()

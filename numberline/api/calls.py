@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from pipeline.errors import NumberlineError
+from schemas.identity import IDENTIFIER
 
 TRIES = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 10.0
@@ -49,8 +50,11 @@ class Call:
 
 
 def post(path: str, body: Mapping[str, Any] | None, key: str | None) -> Call:
-    """A POST with a key: it may be sent again."""
+    """A POST with a key, which is the body's request_id where that is given: it may be sent again."""
     given = None if body is None else {name: value for name, value in body.items() if value is not None}
+    own = (given or {}).get("request_id")
+    if key is None and isinstance(own, str) and IDENTIFIER.fullmatch(own):
+        key = own  # what is none is for the gateway to refuse
     return Call("POST", path, body=given, headers={"Idempotency-Key": key or uuid.uuid4().hex})
 
 
@@ -139,7 +143,9 @@ class Watching:
     def take(self, text: str | bytes) -> bool:
         """Whether the task may have moved, so that its state is worth asking for."""
         message = json.loads(text)
-        self.position = message.get("position") or self.position
+        # that of a new connection is newer than what was missed before it, which may not have been told yet
+        if self.position is None or message["type"] != "connection_established":
+            self.position = message.get("position") or self.position
         if message["type"] in ("connection_established", "active_tasks"):
             return True
         return bool(message.get("task_id") == self._task_id and message["type"].startswith("task_"))

@@ -90,6 +90,7 @@ class Client:
         lines, attempt = Lines(), 0
         while True:
             request = get("/api/numbers/export", after=lines.last, **parameters).request(self._http)
+            answer: httpx.Response | None = None
             try:
                 answer = self._http.send(request, stream=True)
                 try:
@@ -101,9 +102,9 @@ class Client:
                 finally:
                     answer.close()
                 return
-            except httpx.TransportError:
+            except (httpx.TransportError, ApiError) as error:
                 attempt += 1
-                seconds = pause(attempt, None)
+                seconds = pause(attempt, answer if isinstance(error, ApiError) else None)
                 if seconds is None:
                     raise
                 lines.cut()

@@ -73,7 +73,7 @@ def audit(limit: int, out: str | None, format_: str | None, **filters: Any) -> N
 
 
 def _export(filters: dict[str, Any], out: str, format_: str) -> None:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), MofNCompleteColumn())
     with (
         database(load_settings()) as connection,
         opened(out) as file,

@@ -37,14 +37,14 @@ class Moment(click.ParamType):
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Milliseconds since the epoch."""
+        """Milliseconds since the epoch; 0 for all before it, which no broker takes."""
         if match := re.fullmatch(r"(\d+)([smhd])", str(value)):
-            return int((time.time() - int(match[1]) * UNITS[match[2]]) * 1000)
+            return max(0, int(time.time() * 1000) - int(match[1]) * UNITS[match[2]] * 1000)
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is neither like 30m, 2h or 7d (ago) nor like 2026-09-30T12:00:00Z", param, ctx)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def _origins(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[Origin]:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TextColumn
 
+from numberline.cli.screen import plain
 from numberline.database import Connection, database
 from numberline.rows import FORMATS, write_rows
 from pipeline.settings import Settings
 from pipeline.views import EXPORTED
 
-errors = Console(stderr=True)
+errors = plain(stderr=True)
 
 
 def format_of(out: str, given: str | None, formats: Sequence[str] = FORMATS) -> str:
@@ -36,7 +36,7 @@ def opened(out: str) -> AbstractContextManager[TextIO]:
 
 def say_written(count: int, what: str, out: str) -> None:
     """On standard error, how many of what went where."""
-    errors.print(f"{count:,} {what} written to {'standard output' if out == '-' else out}")
+    errors.print(f"{count:,} {what} written to {'standard output' if out == '-' else out}", soft_wrap=True)
 
 
 def write_rows_to(
@@ -48,7 +48,12 @@ def write_rows_to(
     format_: str,
 ) -> None:
     """Write rows as a file. columns: of CSV; those of a task's numbers without."""
-    with database(settings) as connection, opened(out) as file, Progress(console=errors, transient=True) as bar:
+    parts = (TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:])
+    with (
+        database(settings) as connection,
+        opened(out) as file,
+        Progress(*parts, console=errors, transient=True) as bar,
+    ):
         shown = bar.add_task(f"writing {out}", total=total)
         count = write_rows(
             rows(connection), format_, file, lambda n: bar.update(shown, advance=n), columns or EXPORTED

@@ -184,10 +184,13 @@ def _write_rejected(reports: list[FileReport], path: Path | None) -> None:
     if path is None:
         return
     lines = list(report.rejected_lines(reports))
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("file", "line", "reason"))
-        writer.writerows(lines)
+    try:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(("file", "line", "reason"))
+            writer.writerows(lines)
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror or str(error)) from None
     errors.print(f"{len(lines):,} rejected lines are in {path}", markup=False, soft_wrap=True)
 
 

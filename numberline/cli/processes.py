@@ -4,6 +4,7 @@ import gc
 
 import click
 
+from numberline.database_url import database_url
 from numberline.logs import set_up_logs
 from numberline.setup.event_schemas import registered
 from pipeline.errors import RefusedToStart
@@ -22,7 +23,13 @@ Examples:
 """
 )
 @click.option("--demo", is_flag=True, help="Submit one generation as user demo, and show its way.")
-@click.option("--quantity", default=10_000, show_default=True, help="Numbers that --demo asks for.")
+@click.option(
+    "--quantity",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Numbers that --demo asks for.",
+)
 @click.option(
     "--workers",
     default=1,
@@ -74,7 +81,7 @@ def worker() -> None:
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
-    codec.look_up_by(registered(settings.database_url.get_secret_value()))
+    codec.look_up_by(registered(database_url(settings)))
     with tracing(settings, "worker") as spans:
         run_worker(settings, newest_migration(), tracing=spans)
 
@@ -87,6 +94,6 @@ def gateway() -> None:
 
     settings = load_settings()
     set_up_logs(settings.log_level, settings.log_format)
-    codec.look_up_by(registered(settings.database_url.get_secret_value()))
+    codec.look_up_by(registered(database_url(settings)))
     with tracing(settings, "gateway") as spans:
         run(settings, tracing=spans)

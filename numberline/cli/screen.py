@@ -24,8 +24,8 @@ SHOWN_COLUMNS = ("number", "carrier", "line_type", "state", "country", "timezone
 
 
 def plain(**options: Any) -> Console:
-    """Standard output for what users and files have named, where nothing is markup: at a closing tag rich would end
-    with an error."""
+    """Standard output, or error, for what users and files have named, where nothing is markup: at a closing tag
+    rich would end with an error."""
     return Console(markup=False, emoji=False, **options)
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from numberline.cli.held import judge_changed, judge_held
+from numberline.cli.screen import plain
 from numberline.cli.tasks import owner_of
 from numberline.cli.tokens import check_user
 from numberline.holders import installed_holders, shipped_holders
@@ -22,7 +22,7 @@ from pipeline.settings import load_settings
 from pipeline.suppress import SuppressedNumbers
 from pipeline.verdicts import REASONS
 
-errors = Console(stderr=True)
+errors = plain(stderr=True)
 
 
 @click.command(
@@ -112,13 +112,13 @@ def _judge_file(
         source.close()
     errors.print(_table(counts))
     where = "" if target is None else f", written to {'standard output' if target == STANDARD else target}"
-    errors.print(f"{counts.total():,} numbers in {seconds:.1f} s{where}", highlight=False)
+    errors.print(f"{counts.total():,} numbers in {seconds:.1f} s{where}", highlight=False, soft_wrap=True)
 
 
 def _judged(
     source: Source, column: str | None, kind: Kind | None, out: str | None, shipped: bool, user: str | None
 ) -> tuple[Counter[str], float]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         shown = bar.add_task("prefix data", total=None)
         if shipped:

@@ -1,10 +1,27 @@
 """Creates and upgrades the tables, by Alembic; remembers the installation's partition count."""
 
+from typing import Any
+
 import psycopg
 from alembic import command
 from alembic.config import Config
 
-from numberline.setup.newest import MIGRATIONS
+from numberline.setup.newest import MIGRATIONS, newest_migration
+from pipeline.errors import RefusedToStart
+
+
+def refuse_newer(connection: psycopg.Connection[Any]) -> None:
+    """Raise RefusedToStart where a newer numberline has made the tables: this one lacks their migrations."""
+    with connection.transaction():
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is not None and row[0] > newest_migration():
+        raise RefusedToStart(
+            f"the tables are those of a newer numberline: migration {row[0]}, and this one knows "
+            f"{newest_migration()}",
+            "Nothing was changed. Run that numberline's `init`; an older worker or gateway needs none.",
+        )
 
 
 def upgrade(database_url: str) -> None:

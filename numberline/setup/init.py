@@ -14,14 +14,14 @@ from pipeline.settings import Settings
 def init(settings: Settings, say: Callable[[str], None]) -> None:
     """Make an installation out of an empty broker and an empty database, or bring one up to date.
 
-    Raises NotReachable, RefusedToStart.
+    Raises SettingsInvalid, NotReachable, RefusedToStart.
     """
     url = settings.database_url.get_secret_value()
-    with connected(settings):  # says in a sentence where it is away, which Alembic does not
-        pass
-    database.upgrade(url)
-    event_schemas.register(url)
-    partitions = database.remember_partitions(url, settings.partitions)
+    with connected(settings) as connection:  # says in a sentence what PostgreSQL answers, which Alembic does not
+        database.refuse_newer(connection)
+        database.upgrade(url)
+        event_schemas.register(url)
+        partitions = database.remember_partitions(url, settings.partitions)
     say("tables are up to date")
     servers, namespace, security = settings.kafka_bootstrap_servers, settings.namespace, security_options(settings)
     copies = settings.replication_factor

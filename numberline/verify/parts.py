@@ -14,7 +14,7 @@ from numberline.setup.newest import newest_migration
 from numberline.setup.topic_settings import differences
 from numberline.setup.topics import wanted_topics
 from numberline.verify.check import Broken
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings, in_url, variable
 
 OLD_DAYS = 120  # of prefix data: the alert NumberlinePrefixDataOld goes by it too
 HTTP_SECONDS = 10
@@ -107,8 +107,8 @@ async def worker(settings: Settings) -> str:
 
 async def gateway(settings: Settings) -> str:
     """It is ready to serve clients, and so is its HTTP API."""
-    ready = f"http://{settings.host}:{settings.gateway_port}/readyz"
-    api = f"http://{settings.host}:{settings.http_port}/api/openapi.json"
+    ready = f"http://{in_url(settings.host)}:{settings.gateway_port}/readyz"
+    api = f"http://{in_url(settings.host)}:{settings.http_port}/api/openapi.json"
     for url, name in ((ready, "gateway_port"), (api, "http_port")):
         try:
             await asyncio.to_thread(_get, url)

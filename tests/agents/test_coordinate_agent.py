@@ -1,6 +1,8 @@
 """The shell of coordinate: what is sent and written, in which order, and what a replay repeats."""
 
+import time
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.coordinate import Coordinate
 from agents.records import Outgoing
-from pipeline.coordinate import fact_of
+from pipeline.coordinate import fact_name, fact_of
 from pipeline.draw import DRAW_VERSION
 from pipeline.errors import Unreadable
 from pipeline.metrics import WorkerMetrics
@@ -32,6 +34,10 @@ PLAN = events.Plan(
 )
 SUBMITTED = events.TaskSubmitted(TASK, "ann", "r1", None, None, b"hash", 1_700_000_000_000, PLAN)
 CANCEL = events.CancelRequested(TASK, "ann", "r2")
+REFUSED = events.TaskRefused(
+    *(TASK, "ann", "r1", None, None, "generate", b"refused", 1_700_000_000_000, "invalid_request"),
+    *("quantity: is missing", (events.FieldError("quantity", "is missing"),)),
+)
 
 
 def stored(batch: int, count: int = 100) -> events.BatchStored:
@@ -318,3 +324,21 @@ async def test_a_batch_that_was_never_sent_is_unreadable(coordinating: Coordinat
     with pytest.raises(Unreadable, match=f"batch 5 of task {TASK} was never sent"):
         await coordinating.take(SUBMITTED, stored(5))
     assert coordinating.calls == []
+
+
+async def test_a_request_that_was_refused_many_times_keeps_nobody_waiting(
+    coordinating: Coordinating,
+) -> None:
+    """Each other body leaves a fact, and a client may go on trying: all are read again for its next request."""
+    many = 20_000
+    all_of_them = [replace(REFUSED, body_hash=sha256(b"%d" % number).digest()) for number in range(many + 1)]
+    for one in all_of_them[:many]:
+        coordinating.table.rows[PREFIX + fact_name(one).encode()] = fact_of(one, one.requested_at, 0)
+    started = time.process_time()
+    await coordinating.take(all_of_them[many])
+    assert time.process_time() - started < 2
+    (told,) = coordinating.sent()
+    assert isinstance(told, events.TaskProgress)
+    assert told.sequence == many + 1
+    await coordinating.take(all_of_them[0])
+    assert coordinating.sent() == []

@@ -99,3 +99,30 @@ async def test_users_without_a_quota_leave_no_such_facts() -> None:
     coordinating = Coordinating()
     await coordinating.take(SUBMITTED, stored(0), stored(1), stored(2))
     assert not [key for key in coordinating.table.rows if key.startswith(b"#")]
+
+
+async def test_a_task_of_before_the_quota_does_not_count_when_its_request_comes_again() -> None:
+    """Neither while it runs nor when it has ended: it would have counted as running for eight days."""
+    coordinating = Coordinating()
+    await coordinating.take(SUBMITTED)
+    for again in (FIRST, stored(0), stored(1), stored(2), FIRST):
+        await coordinating.take(again)
+        assert not [key for key in coordinating.table.rows if key.startswith(b"#")]
+    later = replace(SECOND, plan=replace(SECOND.plan, quantity=500))
+    assert "send 0" in await coordinating.take(later)
+
+
+async def test_what_was_refused_stays_refused_though_its_user_has_room_by_then() -> None:
+    """A worker that dies before its commit reads the request again, beside the facts of what ended after it."""
+    coordinating = Coordinating()
+    one_at_once = events.Quota(numbers_a_day=None, tasks_at_once=1)
+    second = replace(SECOND, quota=one_at_once)
+    await coordinating.take(replace(FIRST, quota=one_at_once))
+    await coordinating.at(second, 1)
+    assert len(refused(coordinating)) == 1
+    await coordinating.take(stored(0), stored(1), stored(2))
+    coordinating.step.unions.forget()
+    coordinating.step.loads.unions.forget()
+    await coordinating.at(second, 1)
+    assert coordinating.sent() == []
+    assert "send 0" in await coordinating.take(replace(second, requested_at=second.requested_at + 1))

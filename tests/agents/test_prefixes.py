@@ -1,7 +1,7 @@
 """Prefix data in the table: what allocate and enrich wait for, and for how long."""
 
 import asyncio
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from agents.delivery import Delivery
 from agents.prefixes import Load, Prefixes
 from agents.records import Record
-from pipeline.errors import Unavailable
+from pipeline.errors import BatchImpossible, Unavailable
 from pipeline.metrics import WorkerMetrics
 from schemas import codec, events, topics
 from schemas.identity import prefix_key
@@ -19,11 +19,12 @@ DEADLINE_SECONDS = 0.2
 COLUMNS = [field.name for field in fields(events.PrefixBlocks)][3:]
 
 
-def of_area_code(area_code: str) -> Record:
-    """Version 1 of its data, which is empty, on the topic."""
+def of_area_code(area_code: str, version: int = 1) -> Record:
+    """A version of its data, which is empty, on the topic."""
     columns = {name: () if name.endswith("_names") else b"" for name in COLUMNS}
-    event = events.PrefixBlocks(area_code=area_code, version=1, first_prefix_id=1, **columns)  # type: ignore[arg-type]
-    return Record(f"test.{topics.PREFIXES.name}", 0, 0, 0, prefix_key(area_code, 1), codec.encode(event), ())
+    event = events.PrefixBlocks(area_code=area_code, version=version, first_prefix_id=1, **columns)  # type: ignore[arg-type]
+    key = prefix_key(area_code, version)
+    return Record(f"test.{topics.PREFIXES.name}", 0, 0, 0, key, codec.encode(event), ())
 
 
 class Loading:
@@ -32,9 +33,9 @@ class Loading:
     def __init__(self, metrics: WorkerMetrics) -> None:
         table: Any = FakeTable([])
         nothing: Any = None
-        delivery = Delivery(nothing, "test", 1, DEADLINE_SECONDS, metrics)
-        self.load = Load(delivery, table)
-        self.prefixes = Prefixes(delivery, table, self.load)
+        self.table, self.delivery = table, Delivery(nothing, "test", 1, DEADLINE_SECONDS, metrics)
+        self.load = Load(self.delivery, table)
+        self.prefixes = Prefixes(self.delivery, table, self.load)
 
 
 async def test_what_is_loaded_late_is_waited_for_while_others_are(metrics: WorkerMetrics) -> None:
@@ -58,3 +59,18 @@ async def test_what_nobody_loads_is_unavailable(metrics: WorkerMetrics) -> None:
         await loading.prefixes.of("989", 1, 0)
 
     assert str(failed.value) == "no prefix data of 989, version 1 within 0.2 s"
+
+
+async def test_a_batch_of_an_area_code_that_is_withdrawn_fails_and_ends_no_worker(metrics: WorkerMetrics) -> None:
+    """Its data are deleted, and no later version has it: what was sent again would end each worker, for good."""
+    loading = Loading(metrics)
+    for version in (1, 2):
+        await loading.load(of_area_code("201", version))
+    await loading.load(of_area_code("989", 1))
+    assert (await loading.prefixes.of("989", 1, 0)).version == 1
+    await loading.load(replace(of_area_code("989", 1), value=None))
+
+    with pytest.raises(BatchImpossible, match="prefix_version_gone: version 1 of the prefix data of 989"):
+        await Prefixes(loading.delivery, loading.table, loading.load).of("989", 1, 0)
+    with pytest.raises(Unavailable):
+        await loading.prefixes.of("989", 2, 0)

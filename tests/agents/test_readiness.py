@@ -39,6 +39,12 @@ def test_readyz_says_what_is_missing() -> None:
     assert answer(port, "/else")[0] == 404
 
 
+def test_a_worker_answers_at_an_address_of_ipv6() -> None:
+    """As the gateway does: in a cluster of IPv6 alone it has no other. This one is also all of IPv4."""
+    port = serve_status(CollectorRegistry(), Readiness(), Settings(host="::", metrics_port=0))
+    assert answer(port, "/healthz") == (200, "ok\n")
+
+
 async def test_a_server_that_is_away_is_asked_again_until_it_answers() -> None:
     """Meanwhile it is named."""
     readiness, said = Readiness(), []

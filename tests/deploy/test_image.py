@@ -1,5 +1,6 @@
 """The Dockerfile's rules, and those of what it installs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.dockerfile import DOCKERFILE, FINAL, LINES, copied, of
+from tests.deploy.dockerfile import DOCKERFILE, FINAL, LINES, copied, of, variables
 from tests.deploy.manifests import ROOT
 
 LOCKED = re.compile(r"^([\w.-]+)==(\S+).*((?:\n +--hash=\S+(?: \\)?)+)", re.MULTILINE)
@@ -66,6 +67,16 @@ def test_nothing_secret_is_built_in() -> None:
     """No variable or argument that could hold a secret."""
     assert not of("ARG", LINES)
     assert not re.search(r"PASSWORD|SECRET|TOKEN|DATABASE_URL", " ".join(of("ENV", LINES)))
+
+
+def test_threads_of_a_process_do_not_follow_the_processors() -> None:
+    """On a machine with 64 of them numpy alone started 64, as many as a gateway of compose may have in all."""
+    threads = "import numpy, pathlib; print(len(list(pathlib.Path('/proc/self/task').iterdir())))"
+    environment = os.environ | {name: text for name, text in variables(FINAL).items() if name != "PATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", threads], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
 
 
 def test_image_takes_all_packages() -> None:

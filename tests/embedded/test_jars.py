@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded import JarRefusedError, RegistryUnreachableError
+from embedded import JarRefusedError, NoHomeError, RegistryUnreachableError
 from embedded.jars import LOCK, Jar, cache_directory, fetch_jars, read_lock
 from embedded.ports import free_port
 
@@ -44,6 +44,19 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield root
         server.shutdown()
         thread.join()
+
+
+def test_a_user_without_a_home_needs_a_place_for_the_jars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user nobody made: XDG_CACHE_HOME is enough, else a sentence says what to set."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    kept = cache_directory() / JAR.name
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(CONTENT)
+    assert fetch_jars([JAR]) == [kept]
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    with pytest.raises(NoHomeError, match="set HOME to one"):
+        fetch_jars([JAR])
 
 
 def test_a_jar_is_downloaded_once(registry: Path) -> None:

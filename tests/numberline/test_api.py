@@ -5,15 +5,15 @@ import io
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from embedded.ports import free_port
-from numberline.api import ApiError, AsyncClient, Client, Task
-from numberline.api.calls import Lines, pause
+from numberline.api import ApiError, AsyncClient, Client, Task, calls
+from numberline.api.calls import Lines, Watching, pause, post
 from pipeline.tokens import TokenRules, sign
 from tests.fix_installation import Installation
 from tests.processes import Process, get, wait_until
@@ -214,3 +214,81 @@ def test_an_export_that_is_cut_before_its_first_number_has_its_titles_once() -> 
     given += lines.take(b"number,state\n+14025550100,NE\n")
     assert given == b"number,state\n+14025550100,NE\n"
     assert lines.last == "+14025550100"
+
+
+def test_a_cut_before_anything_was_resumed_loses_no_position() -> None:
+    """The position of a new connection is newer than what was missed, and counts only where there is no other."""
+    watching = Watching("t-1")
+    watching.take('{"type": "connection_established", "position": "0-5-00000000"}')
+    watching.take('{"type": "connection_established", "position": "0-9-00000000"}')
+    assert watching.position == "0-5-00000000"
+    watching.take('{"type": "active_tasks", "position": "0-7-00000000", "tasks": []}')
+    assert watching.position == "0-7-00000000"
+
+
+def test_the_key_of_a_call_is_its_request_id() -> None:
+    """Which is a field as any other; a key beside it is left for the gateway to compare."""
+    key = "Idempotency-Key"
+    assert post("/", {"request_id": "r-1"}, None).headers == {key: "r-1"}
+    assert post("/", {"request_id": "r-1"}, "k").headers == {key: "k"}
+    bodies: tuple[dict[str, object] | None, ...] = ({}, {"request_id": "é"}, {"request_id": 5}, None)
+    made = [(post("/", body, None).headers or {})[key] for body in bodies]
+    assert len(set(made)) == 4
+
+
+class Cut(httpx.AsyncByteStream, httpx.SyncByteStream):
+    """The first lines of an export, whose gateway then ends."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"number,state\n+14025550100,NE\n+140255"
+        raise httpx.RemoteProtocolError("cut")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+
+class Restarted:
+    """A gateway that is cut in the middle of an export, is away, is not ready yet, and then answers."""
+
+    def __init__(self, last: httpx.Response) -> None:
+        self.answers = iter([httpx.Response(200, stream=Cut()), httpx.Response(502), httpx.Response(503), last])
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.params.get("after"))
+        return next(self.answers)
+
+    async def awaited(self, request: httpx.Request) -> httpx.Response:
+        """The same for asyncio."""
+        return self(request)
+
+
+LINES = b"number,state\n+14025550100,NE\n+14025550101,NE\n"
+
+
+async def export_by(kind: type[Client] | type[AsyncClient], gateway: Restarted) -> bytes:
+    """What an export through a client has written."""
+    out = io.BytesIO()
+    client = kind("http://127.0.0.1:1", "a.e30.c")
+    if isinstance(client, Client):
+        client._http = httpx.Client(base_url="http://127.0.0.1:1", transport=httpx.MockTransport(gateway))
+        client.export(out)
+    else:
+        transport = httpx.MockTransport(gateway.awaited)
+        client._http = httpx.AsyncClient(base_url="http://127.0.0.1:1", transport=transport)
+        await client.export(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_an_export_waits_for_a_gateway_as_every_call_does(
+    kind: type[Client] | type[AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that answers that it is not ready; what is no such answer is an error at once."""
+    monkeypatch.setattr(calls, "FIRST_PAUSE_SECONDS", 0.0)
+    gateway = Restarted(httpx.Response(200, content=b"+14025550101,NE\n"))
+    assert await export_by(kind, gateway) == LINES
+    assert gateway.asked == [None, *["+14025550100"] * 3]
+    with pytest.raises(ApiError, match="gone"):
+        await export_by(kind, Restarted(httpx.Response(422, json={"detail": "gone", "code": "invalid_request"})))

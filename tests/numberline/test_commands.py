@@ -137,6 +137,15 @@ def test_a_server_that_is_away_is_told_in_a_sentence(installation: Installation,
         assert away in done.stderr
 
 
+def test_topics_that_are_not_there_are_told_in_a_sentence(installation: Installation) -> None:
+    """As in a namespace that `numberline init` has not been run for."""
+    done = installation.run("redrive", "--active", NUMBERLINE_NAMESPACE="nobody")
+    assert done.returncode == 1
+    assert "a topic of nobody (NUMBERLINE_NAMESPACE) cannot be reached: it is not there" in done.stderr
+    assert "Run `numberline init`." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_token_is_its_users(installation: Installation) -> None:
     """What `token` prints opens the gateway for that user."""
     rules = TokenRules.of(installation.settings)

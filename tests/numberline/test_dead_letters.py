@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from numberline.cli.dead_letters import Moment
 from schemas.identity import task_id
 from tests.fix_installation import Installation
 from tests.processes import Process, wait_until
@@ -167,3 +168,9 @@ def test_a_worker_stops_rather_than_drain_a_topic_into_the_dead_letters(small_in
         worker.stop(signal.SIGTERM)
     values = [record.value() for record in small_installation.records("deadletters")]
     assert sorted(set(values)) == sorted(b"bad %d" % number for number in range(10))
+
+
+@pytest.mark.parametrize("long_ago", ["60000d", "9" * 400 + "d", "0001-01-01", "1969-12-31T23:59:59Z"])
+def test_a_time_before_all_letters_is_the_beginning(long_ago: str) -> None:
+    """No broker takes one before 1970: `--since` ended with a stack trace."""
+    assert Moment().convert(long_ago, None, None) == 0

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 import psycopg
 import pytest
 
 from embedded import Kafka, Postgres
 from numberline.cli import main
+from numberline.cli.prefixes import _write_rejected
 from numberline.errors import NotReachable
 from numberline.prefixes import release, shipped, versions
 from numberline.prefixes.publishing import Publisher
@@ -340,3 +342,9 @@ def test_before_init_the_commands_say_so(postgres_server: Postgres, kafka_server
         2,
         "the tables are missing\nRun `numberline init` with the same environment.\n",
     )
+
+
+def test_rejected_lines_that_cannot_be_written_are_told_of(tmp_path: Path) -> None:
+    """In a sentence, and where nothing is imported yet."""
+    with pytest.raises(click.FileError, match="No such file or directory"):
+        _write_rejected([], tmp_path / "nowhere" / "rejected.csv")

@@ -1,17 +1,29 @@
 """`numberline up`: the main job on a machine, and nothing left of it afterwards."""
 
+import errno
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
 from embedded.ports import free_port
+from numberline import up as up_module
+from numberline.cli import cli
+from numberline.up import Ending, run_up
+from pipeline.errors import RefusedToStart
+from pipeline.settings import load_settings
 from tests.processes import wait_until
 
 
@@ -136,6 +148,12 @@ def test_the_main_job_runs_survives_a_kill_and_leaves_nothing_behind(up: Up) -> 
     wait_until(lambda: up.processes("-m numberline worker") not in ([], [pid]), 20, "new worker")
     assert up.verified().returncode == 0
 
+    for name, part in (("kafka", "kafka.Kafka"), ("postgres", "bin/postgres -D")):
+        (pid,) = up.processes(part)
+        os.kill(pid, signal.SIGKILL)
+        up.wait_for(f"{name} has ended, starts again")
+    wait_until(lambda: up.verified().returncode == 0, 120, "a system that works again")
+
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 0
     assert not (up.state / "env").exists()
@@ -169,6 +187,97 @@ def test_a_lost_broker_is_told_and_mended(up: Up, start: Callable[..., Up]) -> N
     assert verified.stdout.splitlines()[-1] == "they agree", verified.stdout
     assert verified.stdout.startswith("3,000 numbers in the ledger, 3,000 in PostgreSQL")
     again.stop()
+
+
+def test_it_ends_when_told_to_whatever_it_is_at(start: Callable[..., Up]) -> None:
+    """While it makes the tables, and while a demonstration waits for a worker that there is not."""
+    beginning = start("--workers", "0")
+    beginning.wait_for("PostgreSQL")
+    beginning.process.send_signal(signal.SIGINT)
+    assert beginning.process.wait(60) == 0
+    assert "prefix data" not in beginning.said()
+    assert beginning.processes() == []
+
+    waiting = start("--workers", "0", "--demo")
+    waiting.wait_for("Submitted 10,000 numbers")
+    waiting.process.send_signal(signal.SIGTERM)
+    assert waiting.process.wait(60) == 0
+    assert "numberline is up" not in waiting.said()
+    assert waiting.said().endswith("stopped\n")
+    assert waiting.processes() == []
+
+
+def test_told_again_it_disturbs_nothing_that_is_being_stopped() -> None:
+    """The first time cuts short what is at work, the second time nothing."""
+    ending = Ending()
+    with pytest.raises(KeyboardInterrupt), ending.cuts_short():
+        ending.ask()
+    ending.ask()
+    with pytest.raises(KeyboardInterrupt), ending.cuts_short():
+        raise AssertionError("it was asked to end before")
+
+
+@pytest.mark.parametrize("place", ["file/state", "file"])
+def test_a_state_directory_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, place: str) -> None:
+    """Which, why, and the variable that names another."""
+    (tmp_path / "file").write_text("")
+    state = tmp_path / place
+    with pytest.raises(RefusedToStart) as refused:
+        run_up(load_settings(state_dir=state), 1, None)
+    assert str(refused.value).startswith(f"{state}: ")
+    assert "NUMBERLINE_STATE_DIR names another" in str(refused.value)
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """Which of all files could not be written the system does not say; other errors keep their stack trace."""
+    with pytest.raises(RefusedToStart, match=f"^{tmp_path}: No space left"), up_module._own_files(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(ConnectionError), up_module._own_files(tmp_path):
+        raise ConnectionError
+
+
+def test_what_is_to_be_typed_is_quoted_and_no_directory_is_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state directory may have spaces and brackets; an IPv6 address has brackets in each URL."""
+    screen, state = Console(file=StringIO(), width=200), tmp_path / "my [bold] state [/x]"
+    monkeypatch.setattr(up_module, "console", screen)
+    settings = load_settings(auth_secret="s" * 32, host="fd00:a::7", http_port=6160)
+    up_module._say_where(settings, state / "env", state, [])
+    assert isinstance(screen.file, StringIO)
+    said = screen.file.getvalue()
+    assert f"  source {shlex.quote(str(state / 'env'))}\n" in said
+    assert f"the data stays in {state}.\n" in said
+    assert "  page         http://[fd00:a::7]:6160/ (" in said
+
+
+def test_the_processes_are_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the environment names would be asked for an address of its own machine."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert up_module._get(f"http://127.0.0.1:{server.server_port}/readyz") == "ready"
+        server.shutdown()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Says that it is ready."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked for."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ready")
+
+
+def test_a_demonstration_that_no_request_can_ask_for_is_refused_at_once() -> None:
+    """And not with a stack trace after everything has started."""
+    for quantity in ("0", "1000001"):
+        result = CliRunner().invoke(cli, ["up", "--demo", "--quantity", quantity])
+        assert result.exit_code == 2
+        assert "1<=x<=1000000" in result.output
 
 
 def test_nothing_is_orphaned_when_up_itself_is_killed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,41 @@ def test_what_cannot_be_read_or_written_says_why(table: Path, arguments: tuple[s
     result = validate(*(one.format(table=table) for one in arguments))
     assert isinstance(result.exception, ListUnreadable)
     assert str(result.exception) == text.format(table=table)
+
+
+def test_a_device_is_written_to_and_stays(table: Path) -> None:
+    """As root a file in its place was the end of /dev/null; here a pipe, which anybody may make."""
+    pipe = table.with_name("pipe")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        result = validate(str(table), "--out", str(pipe))
+        assert pipe.is_fifo()  # and not a file, which the reader would wait for
+        told, _ = reader.communicate(timeout=20)
+    assert result.exit_code == 0, result.output
+    assert reasons(told.decode()) == REASONS
+
+
+@pytest.mark.parametrize(("out", "reason"), [("directory", "Is a directory"), ("full", "No space left on device")])
+def test_a_result_that_cannot_be_written_is_a_sentence(table: Path, out: str, reason: str) -> None:
+    """What is there stays, and nothing is left beside it."""
+    (table.parent / "directory").mkdir()
+    (table.parent / "full").symlink_to("/dev/full")
+    target = table.parent / out
+    result = validate(str(table), "--out", str(target))
+    assert isinstance(result.exception, ListUnreadable)
+    assert str(result.exception) == f"{target}: it cannot be written: {reason}"
+    assert (table.parent / "full").is_symlink()
+    assert list(table.parent.glob("*.part")) == []
+
+
+def test_brackets_in_a_files_name_are_no_markup(tmp_path: Path) -> None:
+    """A closing one that nothing opened ended the command with a stack trace, and others were not shown."""
+    directory = tmp_path / "my [bold] lists [" / "x]"
+    directory.mkdir(parents=True)
+    (directory / "list.txt").write_text("+14155550123\n")
+    result = validate(str(directory / "list.txt"))
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert f"written to {directory / 'list.validated.csv'}" in result.stderr
 
 
 @pytest.mark.parametrize(

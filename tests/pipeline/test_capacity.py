@@ -15,7 +15,7 @@ from pipeline.numbering import BLOCKS, first_number
 from pipeline.plan import plan_request
 from pipeline.prefix_build import prefix_events, with_fictional
 from pipeline.suppress import Suppressions
-from schemas import codec
+from schemas import codec, topics
 from schemas.events import Event, Filters, PrefixCurrent, Suppressed
 from schemas.parse import RequestInvalid
 from schemas.requests import GenerateRequest
@@ -81,6 +81,20 @@ def test_numbers_given_out_again_count_once() -> None:
     assert figures_of(holdings, Filters()).used == 4
     assert by_block(holdings.taken).tolist()[:3] == [3, 1, 0]
     assert len(by_block(BitMap())) == BLOCKS
+
+
+def test_the_own_lists_of_very_many_users_fit_into_a_message() -> None:
+    """One that the broker refuses would end every worker that has the area code, whenever it starts."""
+    holdings = Holdings(BitMap(), Suppressions())
+    everywhere = set(range(0, 1_000 * BLOCKS, 1_000))
+    for user in range(400):
+        holdings.apply(change(f"long{user}", everywhere, f"{user}", removed=False))
+    holdings.apply(change("short", {1}, "zoe", removed=False))
+    usage = holdings.usage("415")
+    assert len(codec.encode(usage)) < topics.USAGE.max_message_bytes // 2
+    assert len(usage.users) > 100
+    assert "zoe" in [user.user_id for user in usage.users]
+    assert list(usage.users) == sorted(usage.users, key=lambda user: user.user_id)
 
 
 def test_a_revision_only_grows_and_the_greatest_wins() -> None:

@@ -72,3 +72,14 @@ def test_tasks_are_let_go_when_all_that_is_known_of_them_is_old() -> None:
         TaskForgotten("ended", "ann", ("end", "plan")),
         TaskForgotten("refused", "bob", ("refused|00ff",)),
     ]
+
+
+def test_a_task_with_many_refusals_is_let_go_by_several_commands() -> None:
+    """Each fits into a message; what tells that it has ended stays until the last."""
+    refusals = [f"refused|{number:064x}" for number in range(2_500)]
+    (task,) = tasks_of({f"ann|t|{name}".encode(): fact(1) for name in ("plan", "end", *refusals)})
+    commands = list(forgotten([task], BEFORE))
+    assert [len(command.facts) for command in commands] == [1_000, 1_000, 502]
+    assert {"end", "plan"} < set(commands[-1].facts)
+    assert sorted(name for command in commands for name in command.facts) == sorted(task.names)
+    assert max(len(codec.encode(command)) for command in commands) < 1 << 20

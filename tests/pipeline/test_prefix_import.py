@@ -61,6 +61,14 @@ def test_what_the_file_does_not_say_is_completed() -> None:
     assert found.countries() == {"US", "CA", "PR"}
 
 
+def test_an_import_has_as_many_files_as_there_are_area_codes() -> None:
+    """One for each is how some have them; the place of a line in the last of them is told like any other."""
+    found = claims()
+    for line in (2, 3):
+        found.take(Claim("201", 200, 0b1, "ACME"), BOTH, Place(799, line))
+    assert found.conflicts == [Conflict("201-200-0", Place(799, 2), Place(799, 3))]
+
+
 def test_a_file_of_single_blocks_goes_before_one_of_exchanges() -> None:
     """Whichever is read first: assigned to another, available, or not spoken of and so the exchange's holder's."""
     exchange: Said = (Claim("201", 200, ALL, "HOLDER"), EXCHANGES)

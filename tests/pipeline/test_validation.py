@@ -143,7 +143,7 @@ def test_a_provider_is_asked_in_small_batches_for_as_many_numbers_as_a_task_may(
             {"project_id": "p"},
             Held(np.arange(200_001, dtype=np.int32), np.ones(200_001, np.int32)),
             "invalid_request",
-            "project_id: has 200001 batches, and at most 200000 can be judged by one request: "
+            "project_id: has more than 200000 batches, which is the most that one request judges: "
             "name its tasks one by one",
         ),
     ],

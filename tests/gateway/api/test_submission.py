@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from schemas.identity import task_id
+from schemas.requests import MAX_REQUEST_BYTES
 from tests.fix_installation import Installation
 from tests.gateway.api.conftest import MakeClient
 from tests.processes import wait_until
@@ -147,6 +148,20 @@ def test_a_huge_body_is_refused_before_it_is_read(client: MakeClient) -> None:
         assert problem(answer, 413)["detail"] == "a body may have 1048576 bytes at most"
 
 
+def test_the_longest_request_is_taken(client: MakeClient) -> None:
+    """The limit is that of the request, and a record is longer: with its key, and headers where it is signed."""
+    user, key = f"ann-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    numbers = ["x" * 100] * 10_000
+    request = {"request_id": key, "numbers": numbers, "type": "validate", "user_id": user}
+    left = MAX_REQUEST_BYTES - len(json.dumps(request).encode())
+    for place in range(left // 100):
+        numbers[place] += "x" * 100
+    numbers[-1] += "x" * (left % 100)
+    assert len(json.dumps(request).encode()) == MAX_REQUEST_BYTES
+    answer = client(user).post("/api/bulk-validate/", json={"numbers": numbers}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 202, answer.text
+
+
 def test_a_body_must_say_that_it_is_json(client: MakeClient) -> None:
     """A form of another site cannot send one."""
     answer = client("dan").post(GENERATE, content=b"{}", headers={"Content-Type": "text/plain"})
@@ -180,3 +195,16 @@ def test_a_cancel_ends_the_task_once(client: MakeClient) -> None:
     assert task["status"] == "cancelled"
     assert task["succeeded"] == task["result_data"]["total_generated"] < 1_000_000
     assert problem(fay.post(url), 409)["detail"] == "the task is cancelled already"
+
+
+def test_a_cancel_whose_answer_was_lost_is_repeated(client: MakeClient) -> None:
+    """The same key is the same cancel, also when it has ended the task meanwhile; another one is too late."""
+    gus = client(f"gus-{uuid.uuid4().hex[:8]}")
+    begun = gus.post(GENERATE, json={"quantity": 1_000_000, "states": ["TX"]}).json()
+    url = f"/api/tasks/{begun['task_id']}/cancel/"
+    first, second = {"Idempotency-Key": "c-1"}, {"Idempotency-Key": "c-2"}
+    assert gus.post(url, headers=first).status_code == 202
+    assert ended(gus, begun["status_url"])["status"] == "cancelled"
+    again = gus.post(url, headers=first)
+    assert (again.status_code, again.json()["task_id"]) == (202, begun["task_id"])
+    assert problem(gus.post(url, headers=second), 409)["code"] == "task_ended"
