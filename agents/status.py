@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from agents.readiness import Readiness
 from pipeline.errors import RefusedToStart
-from pipeline.settings import Settings, variable
+from pipeline.settings import Settings, in_url, variable
 
 DEFAULT_METRICS_PORT = 9101
 REQUEST_SECONDS = 10.0  # a client that says nothing for so long is cut off
@@ -45,7 +45,7 @@ def serve_status(registry: CollectorRegistry, readiness: Readiness, settings: Se
         server = make_server(settings.host, port, status_app(registry, readiness), kind, _Quiet)
     except OSError as error:
         raise RefusedToStart(
-            f"the metrics port {settings.host}:{port} cannot be used: {error.strerror}",
+            f"the metrics port {in_url(settings.host)}:{port} cannot be used: {error.strerror}",
             f"Set {variable('metrics_port')} to another, or to 0 for a free one.",
         ) from None
     threading.Thread(target=server.serve_forever, name="status", daemon=True).start()

@@ -18,7 +18,7 @@ class Caller:
         self._head = "Host: 127.0.0.1\r\n" + (f"Authorization: Bearer {token}\r\n" if token else "")
 
     async def call(self, method: str, path: str, body: bytes = b"", expected: int = 200) -> bytes:
-        """The body of an answer of known length.  Raises BenchError where its status is another."""
+        """The body of an answer of known length.  Raises BenchError where its status is another or none comes."""
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
         self._writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}{kind}\r\n".encode() + body)
         try:
@@ -26,8 +26,10 @@ class Caller:
                 head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
                 length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
                 answer = await self._reader.readexactly(int(length))
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
             raise BenchError(f"the connection was closed instead of an answer to {method} {path}") from None
+        except TimeoutError:
+            raise BenchError(f"no answer to {method} {path} within {PATIENCE_SECONDS:g} s") from None
         if head.split(b" ", 2)[1] != b"%d" % expected:
             raise BenchError(f"{method} {path} was answered by {head[:30]!r} {answer[:200]!r}")
         return answer

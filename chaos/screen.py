@@ -39,4 +39,4 @@ class Screen:
             f"{result.tasks} tasks, {result.numbers:,} numbers{again} [dim]{result.seconds:.1f} s[/]"
         )
         for violation in result.violations:
-            self._console.print(f"  {violation}", style="red", markup=False, highlight=False)
+            self._console.print(f"  {violation}", style="red", markup=False, emoji=False, highlight=False)

@@ -31,6 +31,11 @@ class Found:
     compactions: tuple[Compact, ...]
     forgotten: tuple[TaskForgotten, ...]
 
+    @property
+    def tasks(self) -> int:
+        """How many tasks are let go; one with many refusals by several commands."""
+        return len({(command.user_id, command.task_id) for command in self.forgotten})
+
 
 async def find(settings: Settings, ledger_age: timedelta, each: Each, fewest: int = FEWEST_FACTS) -> Found:
     """What is old enough by now, as workers judge it. each: told of the partitions read.  Raises NotReachable."""

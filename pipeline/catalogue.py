@@ -91,7 +91,7 @@ class Catalogue:
         return dict(zip(coded.names, zip(*totals, strict=True), strict=True))
 
     def errors(self, wanted: NumberFilters) -> list[FieldError]:
-        """What of these filters the data does not know at all, with the nearest names that it does."""
+        """What of these filters the data does not know; of the first MOST_SOUGHT with the nearest that it does."""
         name = "area_code" if wanted.area_code else "area_codes"
         found = [
             FieldError(name, f"{code} is not an area code in use")

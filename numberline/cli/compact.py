@@ -40,9 +40,9 @@ def compact(days: int, dry_run: bool) -> None:
         old = sum(len(command.facts) for command in found.compactions)
         if not dry_run:
             sending = bar.add_task("commands", total=len(found.compactions) + len(found.forgotten))
-            with audit.attempt(settings, "compact", "ledger", facts=old, tasks_forgotten=len(found.forgotten)):
+            with audit.attempt(settings, "compact", "ledger", facts=old, tasks_forgotten=found.tasks):
                 asyncio.run(compacting.send(settings, found, lambda count: bar.update(sending, advance=count)))
     codes = len({command.area_code for command in found.compactions})
     verb = "would be put" if dry_run else "are being put"
     click.echo(f"{old:,} of {found.facts:,} facts of the ledger {verb} together, in {codes} area codes")
-    click.echo(f"{len(found.forgotten):,} tasks that ended more than {TASK_AGE.days} days ago are let go")
+    click.echo(f"{found.tasks:,} tasks that ended more than {TASK_AGE.days} days ago are let go")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,12 +24,18 @@ def format_of(out: str, given: str | None, formats: Sequence[str] = FORMATS) -> 
     return given or (ending if ending in formats else "csv")
 
 
-def opened(out: str) -> AbstractContextManager[TextIO]:
-    """To be written to as text; standard output stays open.  Raises a click error where it cannot be written."""
+@contextmanager
+def opened(out: str) -> Iterator[TextIO]:
+    """To be written to as text; standard output stays open.
+
+    Raises a click error where it cannot be written, be it in the middle: a disk may be full by then.
+    """
     if out == "-":
-        return nullcontext(sys.stdout)
+        yield sys.stdout
+        return
     try:
-        return Path(out).open("w", encoding="utf-8", newline="")
+        with Path(out).open("w", encoding="utf-8", newline="") as file:
+            yield file
     except OSError as error:
         raise click.FileError(out, error.strerror or str(error)) from None
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from numberline import audit
 from numberline.audit import Attempt
+from numberline.cli.files import opened
 from numberline.cli.screen import screen
 from numberline.database import database, partitions_of
 from numberline.errors import ImportRefused
@@ -184,13 +185,10 @@ def _write_rejected(reports: list[FileReport], path: Path | None) -> None:
     if path is None:
         return
     lines = list(report.rejected_lines(reports))
-    try:
-        with path.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(("file", "line", "reason"))
-            writer.writerows(lines)
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror or str(error)) from None
+    with opened(str(path)) as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("file", "line", "reason"))
+        writer.writerows(lines)
     errors.print(f"{len(lines):,} rejected lines are in {path}", markup=False, soft_wrap=True)
 
 

