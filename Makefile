@@ -13,14 +13,15 @@ help:  ## this list
 install: $(READY)  ## what every other target needs, in .venv
 
 # uv installs the locked, hashed requirements; pip only brings uv. What processes import is compiled here, for where
-# Python may not write it a start would compile it each time, which takes longer than all else
-$(READY): requirements.lock requirements-uv.lock pyproject.toml
+# Python may not write it a start would compile it each time, which takes longer than all else; last the broker, likewise
+$(READY): requirements.lock requirements-uv.lock pyproject.toml embedded/kafka.lock embedded/java.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "numberline needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian and Ubuntu, install the package python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock requirements-uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import agents.run, gateway.main, numberline.tracing, numberline.up, numberline.cli.processes'
+	@$(BIN)/python -m embedded
 	@touch $(READY)
 
 run: $(READY)  ## the main job: servers, worker, gateway and 10,000 numbers for user demo

@@ -127,6 +127,19 @@ def kept_settings() -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def environment(own: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with these settings, and none of the caller's about where things are."""
+    before = {name: os.environ.pop(name) for name in {*map(variable, OWN), *own} if name in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
 def servers(
     state: Path, say: Say, postgres_settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[Kafka, Postgres]]:
@@ -154,7 +167,7 @@ def installed(
     partitions: as many as without a setting. worker_kind: module and command.
     """
     ports = _distinct_ports(4)
-    environment = {
+    own = {
         variable("kafka_bootstrap_servers"): kafka.bootstrap_servers,
         variable("database_url"): postgres.create_database(namespace),
         variable("namespace"): namespace,
@@ -166,7 +179,7 @@ def installed(
         variable("auth_secret"): secrets.token_urlsafe(32),
         **({variable("partitions"): str(partitions)} if partitions else {}),
     }
-    with _environment(environment):
+    with environment(own):
         settings = load_settings()
         say("topics, tables and prefix data")
         init(settings, lambda text: None)
@@ -257,19 +270,6 @@ def gateway_process(system: System, settings: dict[str, str]) -> Iterator[Gatewa
         process.start()
         _wait(system, lambda: bool(_get(f"http://127.0.0.1:{port}/readyz")))
         yield Gateway(process.pid, port, http_port)
-
-
-@contextlib.contextmanager
-def _environment(own: dict[str, str]) -> Iterator[None]:
-    """This process's environment with the system's own settings in place of the caller's."""
-    before = {name: os.environ.pop(name) for name in map(variable, OWN) if name in os.environ}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
-        os.environ.update(before)
 
 
 def _distinct_ports(count: int) -> list[int]:

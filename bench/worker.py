@@ -1,7 +1,7 @@
 """`python -m bench.worker KIND`: the product's worker with one thing changed, to measure that alone.
 
 counting: what store is given is counted and reported, and no row is written. metered: its metrics say, beside its
-own, how much processor time each step takes. uncounted: its metrics count nothing, but that it is ready.
+own, how much processor time each step takes. Any other: without that choice of `bench/changes.py`.
 """
 
 import time
@@ -9,19 +9,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import click
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 
 from agents.fittings import Fittings
 from agents.records import Record, Step
 from agents.run import run_worker
 from agents.store import Numbers, PrefixIds, Row, Store
+from bench.changes import CHANGES
 from numberline.logs import set_up_logs
 from numberline.setup.newest import newest_migration
-from pipeline.metrics import WorkerMetrics
 from pipeline.settings import load_settings
 from schemas.events import NumbersEnriched
 
-COUNTING, METERED, UNCOUNTED = KINDS = ("counting", "metered", "uncounted")
+COUNTING, METERED = "counting", "metered"
+KINDS = (COUNTING, METERED, *CHANGES)
 STEP_PROCESSOR_SECONDS = "numberline_bench_step_processor_seconds"
 
 
@@ -31,26 +32,6 @@ class CountingStore(Store):
     async def stored(self, batch: NumbersEnriched, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> int:
         """How many there are."""
         return len(numbers)
-
-
-class Nothing:
-    """A metric that counts nothing, and all of its methods."""
-
-    def __getattr__(self, _: str) -> Any:
-        return self
-
-    def __call__(self, *_: object) -> Any:
-        """Whatever is asked of it."""
-        return self
-
-
-class Uncounted(WorkerMetrics):
-    """Counts nothing."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        super().__init__(CollectorRegistry())
-        vars(self).update(dict.fromkeys(vars(self), Nothing()))
-        self.ready = Gauge("numberline_worker_ready", "1 when the worker is ready.", registry=registry)
 
 
 class Metered:
@@ -95,8 +76,9 @@ def fit(kind: str, registry: CollectorRegistry) -> Fittings:
     """What a worker of this kind has instead of the product's own."""
     if kind == COUNTING:
         return Fittings(store=CountingStore)
-    if kind == UNCOUNTED:
-        return Fittings(metrics=Uncounted)
+    if (change := CHANGES.get(kind)) is not None:
+        change.undo()
+        return change.fittings()
     counter = Counter(STEP_PROCESSOR_SECONDS, "Processor time of a step.", ["step"], registry=registry)
     return Fittings(around=lambda name, step: metered(name, step, counter))
 

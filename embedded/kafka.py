@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from embedded.archive import archive_options
 from embedded.jars import Progress, fetch_jars, read_lock
 from embedded.java import java_command
 from embedded.ports import LOOPBACK, free_port, require_free
@@ -80,7 +81,8 @@ class Kafka(Server):
     def _prepare(self) -> None:
         require_free(self.port)
         jars = fetch_jars(read_lock(), self._on_progress)
-        self._java = [*java_command(), "-cp", os.pathsep.join(map(str, jars))]
+        java = java_command()
+        self._java = [*java, *archive_options(java, jars), "-cp", os.pathsep.join(map(str, jars))]
 
     def _format(self, directory: Path) -> None:
         properties = self._write_properties("format.properties", directory)

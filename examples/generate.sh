@@ -10,7 +10,8 @@ task=$(call "$url/api/generate-numbers-enhanced/" --header "Idempotency-Key: exa
   "quantity": 500, "area_codes": ["212", "646"]
 }' | field status_url)
 
-until [ "$(call "${task}progress/" | field status)" = completed ]; do sleep 0.2; done
+until status=$(call "${task}progress/" | field status); [[ $status =~ ^(completed|failed|cancelled)$ ]]; do sleep 0.2; done
+echo "$status"
 call "${task}numbers/?limit=3"
 echo
 call --compressed --get "$url/api/numbers/export" --data-urlencode format=csv --data-urlencode area_code=212 --output numbers.csv

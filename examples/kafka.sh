@@ -10,4 +10,4 @@ import sys, uuid
 installation = uuid.uuid5(uuid.NAMESPACE_OID, "numberline")
 print(uuid.uuid5(uuid.uuid5(installation, sys.argv[1]), sys.argv[2]))' "$USER_ID" "$request_id")
 url="http://127.0.0.1:$NUMBERLINE_HTTP_PORT/api/tasks/$task/"
-until curl --silent --header "Authorization: Bearer $TOKEN" "$url" | grep '"status":"completed"'; do sleep 0.2; done
+until curl --silent --header "Authorization: Bearer $TOKEN" "$url" | grep -E '"status":"(completed|failed|cancelled)"'; do sleep 0.2; done

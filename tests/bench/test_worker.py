@@ -13,7 +13,6 @@ from bench.worker import (
     COUNTING,
     METERED,
     STEP_PROCESSOR_SECONDS,
-    UNCOUNTED,
     CountingStore,
     Metered,
     fit,
@@ -98,10 +97,10 @@ def test_area_codes_are_even_over_the_partitions(partitions: int) -> None:
     assert {by_partition.count(number) for number in range(partitions)} == {AREA_CODES // partitions}
 
 
-def test_an_uncounted_worker_tells_nothing_but_that_it_is_ready() -> None:
+def test_a_worker_without_metrics_tells_nothing_but_that_it_is_ready() -> None:
     """Whatever it is asked to count."""
     registry = CollectorRegistry()
-    metrics = fit(UNCOUNTED, registry).metrics(registry)
+    metrics = fit("metrics", registry).metrics(registry)
     metrics.ready.set(1)
     metrics.step_seconds.labels("store").observe(0.1)
     metrics.watch_pool(dict)
