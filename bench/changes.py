@@ -88,7 +88,7 @@ def _without(*patches: Callable[[], None]) -> None:
 
 def _fetch_what_is_written() -> None:
     _without(loopback.f21_ask_again_after_the_step)
-    faust_workarounds.Loopback = lambda app: None  # type: ignore[assignment, misc]
+    faust_workarounds.Loopback = lambda app: None  # type: ignore[assignment, misc, return-value]
 
 
 def _consume_in_a_thread() -> None:
@@ -113,11 +113,11 @@ def _share_one_producer() -> None:
 
 
 def _linger() -> None:
-    producers.AIOKafkaProducer = partial(AIOKafkaProducer, linger_ms=LINGER_MS)
+    producers.AIOKafkaProducer = partial(AIOKafkaProducer, linger_ms=LINGER_MS)  # type: ignore[attr-defined]
 
 
 def _use_asyncios_loop() -> None:
-    uvloop.EventLoopPolicy = asyncio.DefaultEventLoopPolicy  # type: ignore[assignment, misc]
+    uvloop.EventLoopPolicy = asyncio.DefaultEventLoopPolicy
 
 
 CHANGES: Mapping[str, Change] = MappingProxyType(

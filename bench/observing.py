@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from agents.delivery import Delivery
 from agents.records import Record
+from bench.changes import Nothing
 from bench.stats import median
-from bench.worker import Nothing
 from pipeline.metrics import WorkerMetrics
 from pipeline.spans import Spans
 

@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from embedded.archive import OLDEST, archive_file
 from embedded.errors import EmbeddedError
 from embedded.jars import fetch_jars, read_lock
@@ -43,15 +41,15 @@ def main() -> int:
         if archive.exists():
             return 0
         if (version := java_version(java[0])) < OLDEST:
-            click.echo(f"Java {version} starts the broker as it is: {OLDEST} and later can keep what a start loads")
+            print(f"Java {version} starts the broker as it is: {OLDEST} and later can keep what a start loads")
             return 0
-        click.echo("recording a start of the broker, for those to come ...")
+        print("recording a start of the broker, for those to come ...", flush=True)
         make(archive, java, jars)
     except EmbeddedError as error:
-        click.echo(error, err=True)
+        print(error, file=sys.stderr)
         return 1
     except (OSError, subprocess.SubprocessError) as error:
-        click.echo(f"it cannot be kept ({error}): the broker will take longer to start, and works", err=True)
+        print(f"it cannot be kept ({error}): the broker will take longer to start, and works", file=sys.stderr)
     return 0
 
 
@@ -72,7 +70,7 @@ def make(archive: Path, java: Sequence[str], jars: Sequence[Path]) -> None:
 
 def _told(done: int, total: int) -> None:
     if done == 0:
-        click.echo(f"downloading the broker, {total / 1e6:.0f} MB ...")
+        print(f"downloading the broker, {total / 1e6:.0f} MB ...", flush=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ class Space:
 
     def numbers(self, positions: Words) -> Words:
         """The numbers at positions 0 to size - 1."""
-        return self._gaps[positions // np.uint64(self.span)] + positions
+        below: Words = self._gaps[positions // np.uint64(self.span)]
+        return below + positions
 
     @functools.cached_property
     def bitmap(self) -> BitMap:
@@ -76,7 +77,8 @@ class WordStream:
         """Uniform integers 0 to bound - 1, at most `count`: words past the last multiple are left out."""
         words = self.words(count)
         words = words[words <= np.uint64(2**64 - 1 - 2**64 % bound)]
-        return words - words // np.uint64(bound) * np.uint64(bound)  # numpy divides quicker than it takes a remainder
+        # the remainder; numpy divides quicker than it takes one
+        return words - words // np.uint64(bound) * np.uint64(bound)
 
 
 def draw(stream: WordStream, space: Space, taken: BitMap, size: int) -> BitMap:
