@@ -9,6 +9,7 @@ from pathlib import Path
 
 from numberline.errors import ImportRefused
 from numberline.prefixes import reading, reference, release
+from numberline.prefixes.heap import uncollected
 from numberline.prefixes.release import Data, Proposal
 from numberline.prefixes.versions import IMPORTED, Origin
 from pipeline.area_codes import AreaCodes
@@ -50,6 +51,7 @@ class Options:
     accept_loss: bool = False
 
 
+@uncollected()
 def propose_import(
     paths: Sequence[Path],
     before: Data,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from numberline.database import Connection, partitions_of
 from numberline.prefixes import versions
+from numberline.prefixes.heap import uncollected
 from numberline.prefixes.publishing import Publisher
 from numberline.prefixes.versions import Origin, Version
 from pipeline.prefix_build import PrefixRow, by_area_codes, with_fictional
@@ -35,6 +36,7 @@ def propose(origin: Origin, before: Data, data: Data) -> Proposal:
     return Proposal(origin, data, count_blocks(data), count_changes(before, data))
 
 
+@uncollected()
 def release(settings: Settings, connection: Connection, proposal: Proposal, advance: Advance) -> Version:
     """Make it the current version. connection: from `versions.locked`. advance: told of each area code sent.
 

@@ -12,6 +12,7 @@ from importlib import resources
 from numberline import audit
 from numberline.database import Connection, partitions_of
 from numberline.prefixes import release, versions
+from numberline.prefixes.heap import uncollected
 from numberline.prefixes.publishing import Publisher
 from numberline.prefixes.versions import Origin, Version
 from pipeline.prefix_build import PrefixRow, block_bits
@@ -31,6 +32,7 @@ def read_rows(compressed: bytes) -> Iterator[PrefixRow]:
             yield PrefixRow(npa, int(nxx), block_bits(blocks), country, state, timezone, carrier, line_type)
 
 
+@uncollected()
 def load_shipped(settings: Settings) -> Version:
     """Load the data that comes with numberline, unless it is there or the user has imported other data."""
     compressed = (resources.files("numberline") / "data" / SHIPPED).read_bytes()
