@@ -121,10 +121,9 @@ def _both(kafka: Kafka, postgres: Postgres, state: Path, name: str) -> Iterator[
             (("bench.worker", name), own, f"without-{name}"),
         ):
             (directory := state / namespace).mkdir()
-            with environment(settings):
-                systems.append(
-                    stack.enter_context(installed(kafka, postgres, directory, _silent, namespace, worker_kind=kind))
-                )
+            stack.enter_context(environment(settings))
+            new = installed(kafka, postgres, directory, _silent, namespace, worker_kind=kind)
+            systems.append(stack.enter_context(new))
         stack.enter_context(scraped(systems[0].worker_metrics_url))
         yield systems[0], systems[1]
 
