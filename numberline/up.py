@@ -64,12 +64,17 @@ def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
                     run_demo(settings, demo_quantity, console)
             _say_where(settings, env_file, state, processes)
             _watch((kafka, postgres), processes, ending)
-    except KeyboardInterrupt:
+    except CutShort:
         return
     except EmbeddedError as error:
         raise NumberlineError(str(error)) from error
     finally:
         console.print("stopped")
+
+
+class CutShort(KeyboardInterrupt):
+    """What is under way ends, now. Not KeyboardInterrupt itself: where that passes an exec() of a string, as imports
+    and Alembic have them, Python ends by SIGINT in the end, though it was caught (bpo-1054041)."""
 
 
 class Ending:
@@ -84,15 +89,15 @@ class Ending:
         again = self.asked.is_set()
         self.asked.set()
         if self._cutting and not again:
-            raise KeyboardInterrupt
+            raise CutShort
 
     @contextlib.contextmanager
     def cuts_short(self) -> Iterator[None]:
-        """Within, KeyboardInterrupt is raised where it is asked for, or was before."""
+        """Within, CutShort is raised where it is asked for, or was before."""
         self._cutting = True
         try:
             if self.asked.is_set():
-                raise KeyboardInterrupt
+                raise CutShort
             yield
         finally:
             self._cutting = False

@@ -207,6 +207,26 @@ def test_it_ends_when_told_to_whatever_it_is_at(start: Callable[..., Up]) -> Non
     assert waiting.processes() == []
 
 
+CUT_SHORT_IN_EXEC = """
+import signal
+from numberline.up import CutShort, Ending
+ending = Ending()
+signal.signal(signal.SIGINT, ending.ask)
+try:
+    with ending.cuts_short():
+        exec("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(30)")
+except CutShort:
+    print("caught")
+"""
+
+
+def test_it_ends_with_0_wherever_it_was_cut_short() -> None:
+    """Within an exec() of a string, too, as Alembic and dataclasses have them: there a KeyboardInterrupt that
+    passes is remembered, and ends Python by the signal though it was caught."""
+    done = subprocess.run([sys.executable, "-c", CUT_SHORT_IN_EXEC], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("caught\n", 0), done.stderr
+
+
 def test_told_again_it_disturbs_nothing_that_is_being_stopped() -> None:
     """The first time cuts short what is at work, the second time nothing."""
     ending = Ending()
