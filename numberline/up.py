@@ -73,8 +73,8 @@ def run_up(settings: Settings, workers: int, demo_quantity: int | None) -> None:
 
 
 class CutShort(KeyboardInterrupt):
-    """What is under way ends, now. Not KeyboardInterrupt itself: where that passes an exec() of a string, as imports
-    and Alembic have them, Python ends by SIGINT in the end, though it was caught (bpo-1054041)."""
+    """What is under way ends, now. Not KeyboardInterrupt itself: where that passes an exec() of a string, as
+    imports and Alembic have them, Python ends by SIGINT in the end, though it was caught (bpo-1054041)."""
 
 
 class Ending:
