@@ -1,7 +1,7 @@
 """`python -m bench.without`: what each choice that makes the pipeline quick gives, by the same tasks without it.
 
-For each choice two new installations on the same servers, with a worker each: the product's, which is scraped each
-second, and one that does without (`bench/changes.py`). In turns, each does one large task and then small ones.
+For each choice two new installations on the same servers, with a worker each, both scraped each second: the
+product's, and one that does without (`bench/changes.py`). In turns, each does one large task and then small ones.
 """
 
 import asyncio
@@ -124,7 +124,8 @@ def _both(kafka: Kafka, postgres: Postgres, state: Path, name: str) -> Iterator[
             stack.enter_context(environment(settings))
             new = installed(kafka, postgres, directory, _silent, namespace, worker_kind=kind)
             systems.append(stack.enter_context(new))
-        stack.enter_context(scraped(systems[0].worker_metrics_url))
+        for system in systems:
+            stack.enter_context(scraped(system.worker_metrics_url))
         yield systems[0], systems[1]
 
 
