@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import numpy.typing as npt
+from psycopg import AsyncCopy
 from psycopg.errors import UniqueViolation
 
 from agents.binary_copy import NUMBER_ROW
@@ -92,8 +93,11 @@ class Store:
             if inserted is None:
                 return False
             async with connection.cursor().copy(COPY_NUMBERS) as copy:
-                await copy.write(copy_rows(numbers, inserted[0], prefix_ids))
+                await self._write(copy, numbers, inserted[0], prefix_ids)
         return True
+
+    async def _write(self, copy: AsyncCopy, numbers: Numbers, batch_id: int, prefix_ids: PrefixIds) -> None:
+        await copy.write(copy_rows(numbers, batch_id, prefix_ids))
 
     async def _marked_count(self, connection: Connection, batch: events.NumbersEnriched) -> int:
         """The count of a batch that is there already; another content under its identity is an alarm."""

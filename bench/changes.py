@@ -14,14 +14,14 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Gauge
+from psycopg import AsyncCopy
 
 from agents import faust_workarounds, producers
-from agents.database import Connection
 from agents.faust_workarounds import delays, fetch_sessions, loopback, one_loop
 from agents.fittings import Fittings
 from agents.handoff import Handoff
 from agents.producers import StepProducer
-from agents.store import COPY_NUMBERS, INSERT_MARKER, Numbers, PrefixIds, Row, Store
+from agents.store import Numbers, PrefixIds, Store
 from pipeline.metrics import WorkerMetrics
 
 LINGER_MS = 5  # Kafka's own default since 4.0
@@ -68,16 +68,10 @@ class Uncounted(WorkerMetrics):
 class RowByRowStore(Store):
     """Rows by psycopg's own COPY, one after the other."""
 
-    async def _copy(self, connection: Connection, row: Row, numbers: Numbers, prefix_ids: PrefixIds) -> bool:
-        async with connection.transaction():
-            inserted = await (await connection.execute(INSERT_MARKER, row)).fetchone()
-            if inserted is None:
-                return False
-            async with connection.cursor().copy(COPY_NUMBERS) as copy:
-                copy.set_types(("int8", "int4", "int4"))
-                for number, prefix_id in zip(numbers.tolist(), prefix_ids.tolist(), strict=True):
-                    await copy.write_row((number, inserted[0], prefix_id))
-        return True
+    async def _write(self, copy: AsyncCopy, numbers: Numbers, batch_id: int, prefix_ids: PrefixIds) -> None:
+        copy.set_types(("int8", "int4", "int4"))
+        for number, prefix_id in zip(numbers.tolist(), prefix_ids.tolist(), strict=True):
+            await copy.write_row((number, batch_id, prefix_id))
 
 
 def _without(*patches: Callable[[], None]) -> None:

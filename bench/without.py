@@ -53,7 +53,7 @@ class Side:
     system: System
     load: Load
     client: Client
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any]
     times: Times = field(default_factory=Times)
 
     async def turn(self, quantity: int, small: int) -> None:
